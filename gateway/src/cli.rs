@@ -1,0 +1,79 @@
+//! The command line.
+
+#![expect(clippy::print_stdout, reason = "a command prints its result")]
+
+mod build;
+mod plugin_build;
+mod serve;
+mod toolchain;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use serve::{Started, start};
+
+/// A storage gateway whose schemas are WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = "Example: loggia serve --config gateway.toml")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the plugins of a configuration file.
+    Serve {
+        /// The configuration file.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+    },
+    /// What authors of plugins need.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Compile a plugin crate, make it a component, and check its manifest.
+    #[command(after_help = "Example: loggia plugin build plugins/chat-sessions")]
+    Build {
+        /// The folder of the crate.
+        folder: PathBuf,
+        /// The file to write. Default: the manifest's name with .wasm, in the crate's folder.
+        #[arg(long)]
+        output: Option<PathBuf>,
+    },
+}
+
+/// sysexits: a failure, and a faulty configuration.
+const EX_SOFTWARE: u8 = 70;
+const EX_CONFIG: u8 = 78;
+
+/// A fault of the configuration or of a plugin that it names, told from other failures by the
+/// exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct ConfigurationFault(String);
+
+/// Run the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    crate::telemetry::init();
+    let done = match Arguments::parse().command {
+        Command::Serve { config } => serve::run(&config),
+        Command::Plugin(PluginCommand::Build { folder, output }) => {
+            plugin_build::run(&folder, output.as_deref())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("loggia: {error:#}");
+            let code = if error.is::<ConfigurationFault>() { EX_CONFIG } else { EX_SOFTWARE };
+            ExitCode::from(code)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `loggia serve`: from a configuration to a listening gateway.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::ConfigurationFault;
+use crate::config::{Config, Plugin as PluginConfig};
+use crate::http::{Gateway, Server};
+use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
+use crate::storage::{Location, PostgresOptions, Storage};
+use crate::tenant::Tenants;
+
+/// A gateway that listens, and is not serving yet.
+#[derive(Debug)]
+pub struct Started {
+    /// The listener.
+    pub server: Server,
+    /// What it serves.
+    pub gateway: Arc<Gateway>,
+}
+
+/// Serve until the process is told to stop.
+pub(super) fn run(path: &Path) -> anyhow::Result<()> {
+    let config = Config::load(path).map_err(|error| ConfigurationFault(error.to_string()))?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let Started { server, gateway } = start(&config).await?;
+        let address = server.local_addr()?;
+        tracing::info!(%address, plugins = config.plugins.len(), "serving");
+        let mut terminated = signal(SignalKind::terminate())?;
+        let stop = async {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            tracing::info!("stopping");
+        };
+        server.run(stop).await;
+        drop(gateway);
+        Ok(())
+    })
+}
+
+/// Open the database, load the plugins, take the address.
+///
+/// # Errors
+/// The first of these that fails, with what to do about it.
+pub async fn start(config: &Config) -> anyhow::Result<Started> {
+    let storage = Storage::open(&location(config)?).await.context("the database")?;
+    let tenants = Tenants::keyless(&storage, config.server.listen)
+        .await
+        .map_err(|error| ConfigurationFault(error.to_string()))?;
+    let plugins = load_plugins(config, &storage).await?;
+    let gateway = Gateway::new(config, storage, tenants, plugins)
+        .map_err(|faults| ConfigurationFault(faults.join("\n")))?;
+    let gateway = Arc::new(gateway);
+    let server = Server::bind(&config.server, Arc::clone(&gateway))
+        .await
+        .with_context(|| format!("server.listen {}", config.server.listen))?;
+    Ok(Started { server, gateway })
+}
+
+fn location(config: &Config) -> anyhow::Result<Location> {
+    let url = config.storage.resolve_url()?;
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        return Ok(Location::Sqlite(path.into()));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Location::Postgres(PostgresOptions {
+            url,
+            pool_size: config.storage.pool_size,
+            acquire_timeout: Duration::from_millis(config.storage.acquire_timeout_ms),
+        }));
+    }
+    // Not the URL itself: it may hold a password.
+    let fault = "storage.url must begin with sqlite: or postgres://";
+    Err(ConfigurationFault(fault.to_owned()).into())
+}
+
+async fn load_plugins(
+    config: &Config,
+    storage: &Arc<Storage>,
+) -> anyhow::Result<Vec<Arc<Plugin>>> {
+    let runtime = Runtime::new(config.limits.plugin_memory_bytes)
+        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
+    let slots = Plugin::slots();
+    let mut plugins = Vec::new();
+    for (name, plugin) in &config.plugins {
+        let component = read(name, plugin)?;
+        let options = LoadOptions {
+            isolation: plugin.isolation,
+            max_requests_per_instance: plugin.max_requests_per_instance,
+            memory_bytes: config.limits.plugin_memory_bytes,
+            retry: Retry {
+                times: config.storage.retries,
+                backoff: Duration::from_millis(config.storage.retry_backoff_ms),
+            },
+            slots: Arc::clone(&slots),
+        };
+        let loaded = Plugin::load(&runtime, storage, &component, options).await;
+        let loaded = loaded.map_err(|error| {
+            let path = plugin.path.display();
+            ConfigurationFault(format!("the plugin {name} ({path}): {error}"))
+        })?;
+        check_name(name, &loaded)?;
+        plugins.push(Arc::new(loaded));
+    }
+    Ok(plugins)
+}
+
+/// The component's bytes, if they are those that the operator has pinned.
+fn read(name: &str, plugin: &PluginConfig) -> anyhow::Result<Vec<u8>> {
+    let path = plugin.path.display();
+    let component = std::fs::read(&plugin.path).map_err(|error| {
+        let what = "build it with `loggia plugin build`, or correct the path";
+        ConfigurationFault(format!("the plugin {name}: {path}: {error}; {what}"))
+    })?;
+    let digest: String = Sha256::digest(&component).iter().map(|b| format!("{b:02x}")).collect();
+    match &plugin.sha256 {
+        Some(pinned) if !pinned.eq_ignore_ascii_case(&digest) => Err(ConfigurationFault(format!(
+            "the plugin {name}: {path} has the SHA-256 {digest}, and the configuration asks for \
+             {pinned}"
+        ))
+        .into()),
+        _ => Ok(component),
+    }
+}
+
+fn check_name(name: &str, plugin: &Plugin) -> anyhow::Result<()> {
+    let declared = &plugin.manifest().name;
+    if declared == name {
+        return Ok(());
+    }
+    let fault = format!("the plugin {name} calls itself {declared}; use that name in [plugins]");
+    Err(ConfigurationFault(fault).into())
+}

@@ -1,0 +1,197 @@
+//! Problems: the one place where a failure becomes a status code and a text for the client
+//! (RFC 9457).
+//!
+//! Each has `type`, `title`, `status`, `code`, `detail`, `trace_id`, `retryable` and `committed`:
+//! false when nothing that the request wrote is there, true when all of it is, "unknown" when
+//! the connection to the database broke at the wrong moment.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::plugin::CallError;
+use crate::storage;
+
+/// Why a request has no ordinary answer.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: String,
+    detail: String,
+    committed: Committed,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    extensions: Map<String, Value>,
+}
+
+/// Whether what the request wrote is there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Committed {
+    No,
+    Unknown,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            detail: detail.into(),
+            committed: Committed::No,
+            headers: Vec::new(),
+            extensions: Map::new(),
+        }
+    }
+
+    /// A request that can never succeed as it was sent.
+    pub(super) fn bad_request(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    pub(super) fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.extensions.insert(member.to_owned(), value.into());
+        self
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// A problem that another try may not meet.
+    fn retry_after(self, seconds: u32) -> Self {
+        self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// What a 405 allows instead.
+    pub(super) fn allow(&self) -> Option<HeaderValue> {
+        let allow = self.headers.iter().find(|(name, _)| name == ALLOW);
+        allow.map(|(_, value)| value.clone())
+    }
+
+    pub(super) fn into_response(self, trace_id: &str) -> Response<Full<Bytes>> {
+        let retryable = self.headers.iter().any(|(name, _)| name == RETRY_AFTER);
+        let mut members = self.extensions;
+        // The gateway's own members win over those of a plugin's extensions.
+        members.insert("type".to_owned(), format!("urn:loggia:problem:{}", self.code).into());
+        members.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("Error").into());
+        members.insert("status".to_owned(), self.status.as_u16().into());
+        members.insert("code".to_owned(), self.code.into());
+        members.insert("detail".to_owned(), self.detail.into());
+        members.insert("trace_id".to_owned(), trace_id.into());
+        members.insert("retryable".to_owned(), retryable.into());
+        members.insert(
+            "committed".to_owned(),
+            match self.committed {
+                Committed::No => json!(false),
+                Committed::Unknown => json!("unknown"),
+            },
+        );
+        let body = Bytes::from(Value::Object(members).to_string());
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        for (name, value) in self.headers {
+            headers.append(name, value);
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Problem(problem) => plugin_problem(problem),
+            CallError::Trap(why) => {
+                tracing::warn!(%why, blame = "plugin", "a plugin trapped");
+                let detail = "the plugin failed; nothing was stored";
+                Self::new(StatusCode::BAD_GATEWAY, "plugin-trap", detail)
+            }
+            CallError::Instantiation(why) => {
+                tracing::error!(%why, blame = "plugin", "a plugin could not be instantiated");
+                let detail = "the plugin could not be started; nothing was stored";
+                Self::new(StatusCode::BAD_GATEWAY, "plugin-trap", detail)
+            }
+            CallError::Breach(breach) => limit(&breach.to_string(), breach.is_time()),
+            CallError::Storage(storage::Error::LimitExceeded(name)) => limit(name, false),
+            CallError::BadOutput(why) => {
+                tracing::warn!(%why, blame = "plugin", "a plugin's response was refused");
+                let detail = "the plugin's response could not be sent; nothing was stored";
+                Self::new(StatusCode::BAD_GATEWAY, "plugin-bad-output", detail)
+            }
+            CallError::LostRace | CallError::Contention => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "contention",
+                "other requests changed the same documents each time this one ran; try again",
+            )
+            .retry_after(1),
+            CallError::NoCapacity => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "plugin-capacity",
+                "all plugin instances are in use; try again",
+            )
+            .retry_after(1),
+            CallError::Storage(error) => storage_problem(error),
+        }
+    }
+}
+
+/// Time is 504, everything else that a plugin uses up is 502: the client can do nothing about it.
+fn limit(name: &str, is_time: bool) -> Problem {
+    tracing::warn!(limit = name, blame = "plugin", "a plugin went over a limit");
+    let detail = format!("the plugin went over the limit {name}; nothing was stored");
+    let (status, code) = if is_time {
+        (StatusCode::GATEWAY_TIMEOUT, "plugin-timeout")
+    } else {
+        (StatusCode::BAD_GATEWAY, "plugin-resource-limit")
+    };
+    Problem::new(status, code, detail).with("limit", name)
+}
+
+/// Errors of the storage layer that ended the request. Those that a plugin has seen it has
+/// answered itself.
+fn storage_problem(error: storage::Error) -> Problem {
+    tracing::warn!(%error, blame = "host", "the database failed a request");
+    match error {
+        storage::Error::Timeout => Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "storage-timeout",
+            "the database did not answer in time; nothing was stored",
+        ),
+        storage::Error::Unavailable => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "storage-unavailable",
+            "the database cannot be reached or has no free connection; nothing was stored",
+        )
+        .retry_after(1),
+        storage::Error::OutcomeUnknown => Problem {
+            committed: Committed::Unknown,
+            ..Problem::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "outcome-unknown",
+                "the connection to the database broke during the commit: read what is there \
+                 before you try again",
+            )
+        },
+        _ => internal("the database failed; nothing was stored"),
+    }
+}
+
+/// The gateway's own fault.
+pub(super) fn internal(detail: &str) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+}
+
+/// Status and headers were checked by the plugin layer before the rollback.
+fn plugin_problem(problem: crate::plugin::Problem) -> Problem {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let extensions = problem.extensions.and_then(|text| serde_json::from_str(&text).ok());
+    let headers = super::response::header_pairs(&problem.headers);
+    Problem {
+        headers,
+        extensions: extensions.unwrap_or_default(),
+        ..Problem::new(status, &problem.code, problem.detail)
+    }
+}

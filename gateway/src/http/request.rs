@@ -1,0 +1,182 @@
+//! One request, from its headers to its answer: begin reading at [`answer`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use rand::RngExt as _;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::problem::{Problem, internal};
+use super::route::{Matched, Route};
+use super::{Gateway, body, response, trace};
+use crate::plugin::{self, CallOptions};
+use crate::tenant::Caller;
+
+/// What is known of a request when it arrives.
+struct Arrival {
+    at: Instant,
+    /// On the database's clock, in microseconds since 1970.
+    received_at: i64,
+    trace_id: String,
+}
+
+/// Answer a request, whatever comes of it, and log one line.
+pub(super) async fn respond(
+    gateway: Arc<Gateway>,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let arrival = Arrival {
+        at: Instant::now(),
+        received_at: gateway.storage.now(),
+        trace_id: trace::trace_id(request.headers()),
+    };
+    let (head, body) = request.into_parts();
+    let span = tracing::info_span!(
+        "request",
+        trace_id = %arrival.trace_id,
+        method = %head.method,
+        plugin = tracing::field::Empty,
+        operation = tracing::field::Empty,
+        tenant = tracing::field::Empty,
+    );
+    let answered = answer(&gateway, &arrival, &head, body).instrument(span.clone()).await;
+    let response = answered.unwrap_or_else(|problem| problem.into_response(&arrival.trace_id));
+    span.in_scope(|| {
+        let duration_us = arrival.at.elapsed().as_micros();
+        tracing::info!(status = response.status().as_u16(), duration_us, "answered");
+    });
+    response
+}
+
+/// The path of a request.
+async fn answer(
+    gateway: &Arc<Gateway>,
+    arrival: &Arrival,
+    head: &Parts,
+    body: Incoming,
+) -> Result<Response<Full<Bytes>>, Problem> {
+    let matched = match gateway.router.find(&head.method, head.uri.path()) {
+        Err(problem) if head.method == Method::OPTIONS => return options(problem),
+        found => found?,
+    };
+    let caller = gateway.tenants.anonymous();
+    let route = Arc::clone(&matched.route);
+    note_in_span(&route, &caller);
+    let request = read(gateway, arrival, head, body, matched, &caller).await?;
+    let options = call_options(gateway, arrival, &route, &caller);
+    let answer = call(route, request, options).await?;
+    Ok(response::finish(&head.method, &head.headers, answer))
+}
+
+/// Everything that the plugin is told, checked.
+async fn read(
+    gateway: &Gateway,
+    arrival: &Arrival,
+    head: &Parts,
+    body: Incoming,
+    matched: Matched,
+    caller: &Caller,
+) -> Result<plugin::Request, Problem> {
+    let Matched { route, path_params } = matched;
+    let (operation, limit) = (&route.operation, route.limits.body_bytes);
+    let path_params = route.parameters.path(&path_params)?;
+    let query = route.parameters.query(head.uri.query())?;
+    let body = body::read(body, &head.headers, operation, limit, gateway.body_timeout).await?;
+    Ok(plugin::Request {
+        operation: operation.name.clone(),
+        path_params,
+        query,
+        headers: visible_headers(&head.headers, &route.plugin.manifest().headers)?,
+        body,
+        principal: caller.principal.clone(),
+        received_at: arrival.received_at,
+        entropy: rand::rng().random(),
+        trace_id: arrival.trace_id.clone(),
+    })
+}
+
+/// In a task of its own: when the client goes away, the call goes on to its end, so that a commit
+/// is never left half decided and the connection goes back to the pool clean.
+async fn call(
+    route: Arc<Route>,
+    request: plugin::Request,
+    options: CallOptions,
+) -> Result<plugin::Response, Problem> {
+    let work = async move { route.plugin.call(&request, options).await };
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(answer) => Ok(answer?),
+        Err(error) => {
+            tracing::error!(%error, "a request panicked");
+            Err(internal("the gateway failed; nothing was stored"))
+        }
+    }
+}
+
+fn call_options(
+    gateway: &Gateway,
+    arrival: &Arrival,
+    route: &Route,
+    caller: &Caller,
+) -> CallOptions {
+    let limits = &gateway.limits;
+    CallOptions {
+        tenant: caller.tenant,
+        mode: route.operation.mode(),
+        deadline: arrival.at + Duration::from_millis(route.limits.request_ms),
+        limits: plugin::Limits {
+            guest_cpu: Duration::from_millis(limits.guest_cpu_ms),
+            transaction: gateway.transaction_limit,
+            plugin_memory_bytes: limits.plugin_memory_bytes,
+            storage_calls: limits.storage_calls,
+            documents_read: limits.documents_read,
+            documents_written: limits.documents_written,
+            response_bytes: route.limits.response_bytes,
+            document_bytes: route.limits.document_bytes,
+            log_bytes: limits.log_bytes,
+        },
+    }
+}
+
+/// OPTIONS asks for what a 405 would say, and for nothing where there is no route.
+fn options(problem: Problem) -> Result<Response<Full<Bytes>>, Problem> {
+    let Some(allow) = problem.allow() else {
+        return Err(problem);
+    };
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, allow);
+    Ok(response)
+}
+
+/// The content type, the conditional headers, and those that the manifest asks for.
+fn visible_headers(
+    headers: &HeaderMap,
+    declared: &[String],
+) -> Result<Vec<(String, String)>, Problem> {
+    let always = [CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH];
+    let visible = headers.iter().filter(|(name, _)| {
+        always.contains(name) || declared.iter().any(|wanted| wanted == name.as_str())
+    });
+    visible.map(|(name, value)| Ok((name.as_str().to_owned(), text(name.as_str(), value)?))).collect()
+}
+
+fn text(name: &str, value: &HeaderValue) -> Result<String, Problem> {
+    value.to_str().map(str::to_owned).map_err(|_| {
+        let detail = format!("the header {name} holds bytes that are not printable ASCII");
+        Problem::bad_request("invalid-header", detail)
+    })
+}
+
+fn note_in_span(route: &Route, caller: &Caller) {
+    let span = tracing::Span::current();
+    span.record("plugin", route.plugin.manifest().name.as_str());
+    span.record("operation", route.operation.name.as_str());
+    span.record("tenant", caller.tenant_name);
+}

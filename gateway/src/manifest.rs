@@ -1,0 +1,265 @@
+//! What a plugin declares, as data: the Rust form of `wit/manifest.schema.json`.
+//!
+//! [`Manifest::parse`] is the one way in: it checks the text against the schema, so that every
+//! other module can rely on the shape of names, and reports all faults at once. What needs more
+//! than the schema (statements, routes) is checked by the layer that uses it.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The JSON Schema that every manifest must satisfy.
+pub const SCHEMA: &str = include_str!("../../wit/manifest.schema.json");
+
+static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(SCHEMA).expect("the manifest's schema is JSON");
+    jsonschema::validator_for(&schema).expect("the manifest's schema is a JSON Schema")
+});
+
+/// A plugin's manifest.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Manifest {
+    /// The plugin's name in kebab case.
+    pub name: String,
+    /// The plugin's semantic version.
+    pub version: String,
+    /// One sentence for operators.
+    pub summary: String,
+    /// The kinds of documents that it stores.
+    pub collections: Vec<CollectionDeclaration>,
+    /// The queries that it can run.
+    #[serde(default)]
+    pub statements: Vec<StatementDeclaration>,
+    /// The requests that it answers.
+    pub operations: Vec<OperationDeclaration>,
+    /// Request headers that its handler wants to see.
+    #[serde(default)]
+    pub headers: Vec<String>,
+}
+
+/// One collection of a manifest.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CollectionDeclaration {
+    /// Its name in statements and calls.
+    pub name: String,
+    /// Grows when the form of the bodies changes.
+    #[serde(default = "one")]
+    pub schema_version: u32,
+    /// Fields by name, in the order of the manifest.
+    #[serde(default)]
+    pub fields: FieldDeclarations,
+    /// Its indexes.
+    #[serde(default)]
+    pub indexes: Vec<IndexDeclaration>,
+    /// Whether documents may carry a time to live.
+    #[serde(default)]
+    expires: bool,
+    /// The default time to live in seconds.
+    pub ttl_seconds: Option<u32>,
+}
+
+impl CollectionDeclaration {
+    /// Whether documents of it may expire.
+    #[must_use]
+    pub fn expires(&self) -> bool {
+        self.expires || self.ttl_seconds.is_some()
+    }
+}
+
+/// Declared fields in the order of the manifest.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "Map<String, Value>")]
+pub struct FieldDeclarations(pub Vec<FieldDeclaration>);
+
+impl From<Map<String, Value>> for FieldDeclarations {
+    fn from(fields: Map<String, Value>) -> Self {
+        Self(fields.into_iter().map(|(name, value)| FieldDeclaration::new(name, &value)).collect())
+    }
+}
+
+/// One declared field.
+#[derive(Clone, Debug)]
+pub struct FieldDeclaration {
+    /// Its name in statements.
+    pub name: String,
+    /// Its type.
+    pub field_type: FieldType,
+    /// JSON Pointers; the first that exists in a body counts.
+    pub paths: Vec<String>,
+}
+
+impl FieldDeclaration {
+    /// From a form that the schema has accepted: a type, or an object with type and path.
+    fn new(name: String, value: &Value) -> Self {
+        let type_name = value.get("type").unwrap_or(value);
+        let field_type = FieldType::deserialize(type_name).unwrap_or(FieldType::Json);
+        let paths = match value.get("path") {
+            Some(Value::String(path)) => vec![path.clone()],
+            Some(Value::Array(paths)) => {
+                paths.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            _ => vec![format!("/{name}")],
+        };
+        Self { name, field_type, paths }
+    }
+}
+
+/// The type of a declared field, of a statement's parameter, or of a column of its result.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    /// Unicode text, compared byte by byte.
+    Text,
+    /// A whole number of 64 bits.
+    Integer,
+    /// A finite double.
+    Number,
+    /// True or false.
+    Boolean,
+    /// RFC 3339 text in the body, microseconds since 1970 in the column.
+    Timestamp,
+    /// A list of text.
+    #[serde(rename = "text[]")]
+    Texts,
+    /// Any JSON value: can be read, not compared.
+    Json,
+}
+
+impl FieldType {
+    /// The name of this type in a manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Timestamp => "timestamp",
+            Self::Texts => "text[]",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// One index of a collection.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IndexDeclaration {
+    /// Its name, unique in the collection.
+    pub name: String,
+    /// Names of fields; a leading `-` means descending.
+    pub fields: Vec<String>,
+    /// At most one document with these values.
+    #[serde(default)]
+    pub unique: bool,
+}
+
+/// One named query.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StatementDeclaration {
+    /// Its name, by which the plugin calls it.
+    pub name: String,
+    /// The SELECT, without ORDER BY and LIMIT.
+    pub select: String,
+    /// Optional conditions: one whose parameter is not given is left out.
+    #[serde(default, rename = "where")]
+    pub conditions: Vec<String>,
+    /// Named orders, the first is the default.
+    #[serde(default, rename = "order")]
+    orders: Map<String, Value>,
+}
+
+impl StatementDeclaration {
+    /// Named orders with their text, in the order of the manifest.
+    pub fn orders(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.orders.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?)))
+    }
+}
+
+/// One operation: a route and how it runs.
+#[derive(Clone, Debug, Deserialize)]
+pub struct OperationDeclaration {
+    /// Its name, by which the handler knows it.
+    pub name: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The template below `/v1/{plugin}`.
+    pub path: String,
+    /// One sentence for the API's documentation.
+    pub summary: String,
+    mode: Option<Mode>,
+    /// JSON Schemas of path and query parameters, by name.
+    #[serde(default)]
+    pub params: Map<String, Value>,
+    /// Query parameters that must be given.
+    #[serde(default)]
+    pub required: Vec<String>,
+    /// The body that it takes.
+    pub request: Option<RequestDeclaration>,
+    /// What it needs beyond the default limits.
+    #[serde(default)]
+    pub limits: OperationLimits,
+}
+
+impl OperationDeclaration {
+    /// How its storage calls are put into a transaction.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode.unwrap_or(if self.method == "GET" { Mode::Read } else { Mode::Write })
+    }
+}
+
+/// The body that an operation takes.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RequestDeclaration {
+    /// Its media type, without parameters.
+    pub content_type: String,
+}
+
+/// What an operation needs beyond the default limits.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct OperationLimits {
+    /// The largest request body, in bytes.
+    pub body_bytes: Option<usize>,
+    /// The largest document, in bytes.
+    pub document_bytes: Option<usize>,
+    /// The largest response body, in bytes.
+    pub response_bytes: Option<usize>,
+    /// The deadline of the whole request, in milliseconds.
+    pub request_ms: Option<u64>,
+}
+
+/// How an operation's storage calls are put into a transaction.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One read-only snapshot.
+    Read,
+    /// One transaction.
+    Write,
+    /// Each call commits by itself.
+    Autocommit,
+}
+
+impl Manifest {
+    /// Parse a manifest and check it against [`SCHEMA`].
+    ///
+    /// # Errors
+    /// All faults at once, each as a JSON Pointer and what is wrong there.
+    pub fn parse(text: &str) -> Result<Self, Vec<String>> {
+        let value: Value =
+            serde_json::from_str(text).map_err(|e| vec![format!("not JSON: {e}")])?;
+        let faults: Vec<String> = VALIDATOR
+            .iter_errors(&value)
+            .map(|fault| format!("{}: {fault}", fault.instance_path()))
+            .collect();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        serde_json::from_value(value).map_err(|e| vec![e.to_string()])
+    }
+}
+
+fn one() -> u32 {
+    1
+}

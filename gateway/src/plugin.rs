@@ -1,0 +1,222 @@
+//! The plugin host: loads components, runs one request in one, and decides whether what it wrote
+//! is kept.
+//!
+//! Begin reading at [`Plugin::call`]. This is the only layer that names wasmtime; it knows
+//! nothing of HTTP's library.
+
+mod bindings;
+mod budget;
+mod convert;
+mod engine;
+mod error;
+mod host;
+mod instance;
+mod load;
+mod message;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rand::RngExt as _;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::manifest::{Manifest, Mode};
+use crate::storage::{Schema, SessionOptions, Storage, Tenant};
+use bindings::exports::loggia::plugin::handler;
+pub use budget::{Breach, Limits};
+use budget::Budget;
+pub use engine::Runtime;
+pub use error::CallError;
+use host::CallState;
+use instance::{Instance, Instances};
+pub use instance::Isolation;
+pub use load::{LoadError, LoadOptions, describe};
+pub use message::{Principal, Problem, Request, Response};
+
+/// A loaded plugin.
+pub struct Plugin {
+    manifest: Manifest,
+    schema: Arc<Schema>,
+    storage: Arc<Storage>,
+    instances: Instances,
+    /// One permit for each instance that the engine can hold, shared by all plugins.
+    slots: Arc<Semaphore>,
+    retry: Retry,
+    in_calls: AtomicU32,
+}
+
+/// How often a request that lost a race runs again, and after what pause.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    /// Runs after the first.
+    pub times: u32,
+    /// The pause before the first of them; doubled each time, with jitter.
+    pub backoff: Duration,
+}
+
+/// How one request is to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct CallOptions {
+    /// Whose documents.
+    pub tenant: Tenant,
+    /// How storage calls are put into a transaction.
+    pub mode: Mode,
+    /// When the request ends in any case.
+    pub deadline: Instant,
+    /// What it may consume.
+    pub limits: Limits,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.manifest.name).finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// What it has declared.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Calls under way.
+    #[must_use]
+    pub fn in_calls(&self) -> u32 {
+        self.in_calls.load(Ordering::Acquire)
+    }
+
+    /// Run one request, again where it lost a race, and make what it wrote last if it succeeds.
+    ///
+    /// # Errors
+    /// See [`CallError`]: nothing that the request wrote is there then, save where it says that
+    /// this is not known, or where an operation in autocommit mode had written before.
+    pub async fn call(
+        &self,
+        request: &Request,
+        options: CallOptions,
+    ) -> Result<Response, CallError> {
+        let _in_call = InCall::new(&self.in_calls);
+        let slot = tokio::time::timeout_at(options.deadline, self.slots.acquire()).await;
+        let _slot = slot.map_err(|_elapsed| CallError::NoCapacity)?;
+        let now = self.storage.now();
+        let mut run = 0;
+        loop {
+            match self.run(request, now, options).await {
+                Err(CallError::LostRace) if run < self.retry.times => {
+                    self.pause(run, options.deadline).await?;
+                    run += 1;
+                }
+                Err(CallError::LostRace) => return Err(CallError::Contention),
+                answer => return answer,
+            }
+        }
+    }
+
+    /// One run: instance, handler, check, commit.
+    async fn run(
+        &self,
+        request: &Request,
+        now: i64,
+        options: CallOptions,
+    ) -> Result<Response, CallError> {
+        let mut instance = self.instance(options).await?;
+        let session = self.session(now, options);
+        let (answer, session) = handle(&mut instance, session, request, now, options).await;
+        let answer = match answer {
+            Ok(answer) => {
+                self.instances.give_back(options.tenant, instance);
+                answer
+            }
+            // The instance has trapped. It is dropped here, before anyone waits for the database.
+            Err(error) => {
+                drop(instance);
+                session.rollback().await;
+                return Err(error);
+            }
+        };
+        match error::check(answer, options.limits) {
+            Ok(response) => session.commit().await.map(|()| response).map_err(CallError::from),
+            Err(error) => {
+                session.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A component may run code when it is instantiated, so that has a deadline, too.
+    async fn instance(&self, options: CallOptions) -> Result<Instance, CallError> {
+        let instantiating = self.instances.take(options.tenant);
+        match tokio::time::timeout_at(options.deadline, instantiating).await {
+            Ok(made) => made.map_err(|error| CallError::Instantiation(format!("{error:#}"))),
+            Err(_elapsed) => Err(CallError::Breach(Breach::Request)),
+        }
+    }
+
+    fn session(&self, now: i64, options: CallOptions) -> crate::storage::Session {
+        let session_options = SessionOptions {
+            mode: options.mode,
+            now,
+            deadline: options.deadline,
+            document_bytes: options.limits.document_bytes,
+            documents_read: options.limits.documents_read,
+            documents_written: options.limits.documents_written,
+        };
+        self.storage.session(options.tenant, &self.schema, session_options)
+    }
+
+    /// Between half of the pause and all of it, so that those who met once do not meet again.
+    async fn pause(&self, run: u32, deadline: Instant) -> Result<(), CallError> {
+        let longest = self.retry.backoff.saturating_mul(1 << run.min(10));
+        let pause = longest.mul_f64(rand::rng().random_range(0.5..=1.0));
+        if Instant::now() + pause >= deadline {
+            return Err(CallError::Contention);
+        }
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+}
+
+/// Give the guest its session, call it, and take the session back, whatever happened.
+async fn handle(
+    instance: &mut Instance,
+    session: crate::storage::Session,
+    request: &Request,
+    now: i64,
+    options: CallOptions,
+) -> (Result<Answer, CallError>, crate::storage::Session) {
+    let span = tracing::Span::current();
+    let budget = Budget::new(options.limits, options.deadline);
+    let Instance { store, guest, .. } = instance;
+    store.data_mut().call = Some(CallState { session, budget, span: span.clone() });
+    store.set_epoch_deadline(1);
+    let request = convert::request(request, now);
+    let called = guest.loggia_plugin_handler().call_handle(&mut *store, &request);
+    let called = called.instrument(span).await;
+    let refused_memory = store.data().memory.refused;
+    let call = store.data_mut().call.take().expect("only this function takes the call's state");
+    let answer = called.map_err(|trap| CallError::from_trap(&trap, refused_memory));
+    (answer, call.session)
+}
+
+/// What a handler returns.
+type Answer = Result<handler::Response, handler::Failure>;
+
+/// Counts a call as under way until it is dropped.
+struct InCall<'a>(&'a AtomicU32);
+
+impl<'a> InCall<'a> {
+    fn new(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for InCall<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,133 @@
+//! Between the types that `bindgen!` makes of the WIT and those of the storage layer and of
+//! [`super::message`]. The one file that names both.
+
+use super::bindings::exports::loggia::plugin::handler;
+use super::bindings::loggia::plugin::{storage as wit_storage, types};
+use super::message::{Problem, Request, Response};
+use crate::storage::{
+    Change, Document, Error, Expiry, Fault, Otherwise, Outcome, Page, Precondition, Rows, Value,
+    Write,
+};
+
+pub(super) fn document(document: Document) -> types::Document {
+    let Document { id, version, created_at, updated_at, expires_at, body } = document;
+    types::Document { id, version, created_at, updated_at, expires_at, body }
+}
+
+pub(super) fn write(write: types::Write) -> Write {
+    let types::Write { collection, id, change, condition, otherwise, expiry } = write;
+    Write {
+        collection,
+        id,
+        change: match change {
+            types::Change::Put(body) => Change::Put(body),
+            types::Change::Merge(patch) => Change::Merge(patch),
+            types::Change::Delete => Change::Delete,
+        },
+        condition: match condition {
+            types::Precondition::Any => Precondition::Any,
+            types::Precondition::Absent => Precondition::Absent,
+            types::Precondition::Present => Precondition::Present,
+            types::Precondition::Version(version) => Precondition::Version(version),
+        },
+        otherwise: match otherwise {
+            types::Otherwise::Fail => Otherwise::Fail,
+            types::Otherwise::Skip => Otherwise::Skip,
+        },
+        expiry: match expiry {
+            types::Expiry::Keep => Expiry::Keep,
+            types::Expiry::Default => Expiry::Default,
+            types::Expiry::Never => Expiry::Never,
+            types::Expiry::At(instant) => Expiry::At(instant),
+        },
+    }
+}
+
+pub(super) fn outcome(outcome: Outcome) -> types::Outcome {
+    match outcome {
+        Outcome::Written { version, created } => {
+            types::Outcome::Written(types::Written { version, created })
+        }
+        Outcome::Deleted(was_there) => types::Outcome::Deleted(was_there),
+        Outcome::Skipped(why) => types::Outcome::Skipped(error(why)),
+    }
+}
+
+pub(super) fn value(value: types::Value) -> Value {
+    match value {
+        types::Value::Null => Value::Null,
+        types::Value::Boolean(value) => Value::Boolean(value),
+        types::Value::Integer(value) => Value::Integer(value),
+        types::Value::Number(value) => Value::Number(value),
+        types::Value::Text(value) => Value::Text(value),
+        types::Value::Timestamp(value) => Value::Timestamp(value),
+        types::Value::Texts(value) => Value::Texts(value),
+        types::Value::Json(value) => Value::Json(value),
+    }
+}
+
+pub(super) fn page(page: wit_storage::Page) -> Page {
+    let wit_storage::Page { limit, offset, order, after, total } = page;
+    Page { limit, offset, order, after, total }
+}
+
+pub(super) fn rows(rows: Rows) -> wit_storage::Rows {
+    let Rows { json, count, next, total } = rows;
+    wit_storage::Rows { json, count, next, total }
+}
+
+pub(super) fn error(error: Error) -> types::Error {
+    match error {
+        Error::UnknownName(name) => types::Error::UnknownName(name),
+        Error::Invalid(why) => types::Error::Invalid(fault(why)),
+        Error::Denied(why) => types::Error::Denied(why),
+        Error::PreconditionFailed(why) => types::Error::PreconditionFailed(types::Mismatch {
+            index: why.index,
+            id: why.id,
+            found: why.found,
+        }),
+        Error::Duplicate(why) => types::Error::Duplicate(fault(why)),
+        Error::LimitExceeded(name) => types::Error::LimitExceeded(name.to_owned()),
+        Error::Aborted => types::Error::Aborted,
+        Error::Timeout => types::Error::Timeout,
+        Error::Unavailable | Error::OutcomeUnknown => types::Error::Unavailable,
+        Error::Other(why) => {
+            // The text may name tables; it is for the operator.
+            tracing::error!(error = %why, "a storage call failed");
+            types::Error::Other("the storage call failed; see the gateway's log".to_owned())
+        }
+    }
+}
+
+fn fault(fault: Fault) -> types::Fault {
+    let Fault { index, id, name, code, detail } = fault;
+    types::Fault { index, id, name, code: code.to_owned(), detail }
+}
+
+pub(super) fn request(request: &Request, now: i64) -> handler::Request {
+    handler::Request {
+        operation: request.operation.clone(),
+        path_params: request.path_params.clone(),
+        query: request.query.clone(),
+        headers: request.headers.clone(),
+        body: request.body.to_vec(),
+        principal: handler::Principal {
+            subject: request.principal.subject.clone(),
+            roles: request.principal.roles.clone(),
+        },
+        received_at: request.received_at,
+        now,
+        entropy: request.entropy,
+        attributes: vec![("trace-id".to_owned(), request.trace_id.clone())],
+    }
+}
+
+pub(super) fn response(response: handler::Response) -> Response {
+    let handler::Response { status, headers, body } = response;
+    Response { status, headers, body: body.into() }
+}
+
+pub(super) fn problem(problem: handler::Problem) -> Problem {
+    let handler::Problem { status, code, detail, headers, extensions } = problem;
+    Problem { status, code, detail, headers, extensions }
+}

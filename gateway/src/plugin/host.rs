@@ -1,0 +1,144 @@
+//! What a plugin imports, on the gateway's side.
+//!
+//! An error that ends the request is not given to the guest: it becomes a trap, so that the guest
+//! cannot go on as if nothing had happened.
+
+use tokio::time::Instant;
+use wasmtime::{Error, Result, Store, UpdateDeadline};
+
+use super::bindings::loggia::plugin::{logging, storage, types};
+use super::budget::{Budget, Memory};
+use super::convert;
+use super::engine::Runtime;
+use crate::storage::Session;
+
+/// The state behind one instance. `call` is set for the time of a call.
+#[derive(Debug)]
+pub(super) struct HostState {
+    pub(super) memory: Memory,
+    pub(super) call: Option<CallState>,
+}
+
+/// What belongs to the call under way.
+#[derive(Debug)]
+pub(super) struct CallState {
+    pub(super) session: Session,
+    pub(super) budget: Budget,
+    /// The span that log lines of the plugin belong to: tenant, plugin, request.
+    pub(super) span: tracing::Span,
+}
+
+/// A storage error that ends the request, on its way through the guest's stack.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) struct EndsRequest(pub(super) crate::storage::Error);
+
+/// A store whose guest is stopped when a budget is used up.
+pub(super) fn new_store(runtime: &Runtime, memory_bytes: usize) -> Store<HostState> {
+    let state = HostState { memory: Memory::new(memory_bytes), call: None };
+    let mut store = Store::new(runtime.engine(), state);
+    store.limiter(|state| &mut state.memory);
+    store.epoch_deadline_callback(|mut context| {
+        context.data_mut().tick()?;
+        // Behind the other tasks of this worker, or a busy guest would starve them.
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    });
+    store.set_epoch_deadline(1);
+    store
+}
+
+impl HostState {
+    fn tick(&mut self) -> Result<()> {
+        match &mut self.call {
+            Some(call) => Ok(call.budget.tick(call.session.first_write())?),
+            // Instantiation and `describe`: bounded by who awaits them.
+            None => Ok(()),
+        }
+    }
+
+    /// The call under way, with one more storage call counted.
+    fn storage_call(&mut self) -> Result<&mut CallState> {
+        let call = self.call.as_mut().ok_or_else(|| Error::msg(NO_CALL))?;
+        call.budget.count_storage_call()?;
+        if Instant::now() >= call.budget.deadline {
+            return Err(EndsRequest(crate::storage::Error::Timeout).into());
+        }
+        Ok(call)
+    }
+}
+
+const NO_CALL: &str = "an import was called outside a request; `describe` may call none";
+
+/// An error for the guest, or the end of the request.
+fn for_guest<T>(
+    result: std::result::Result<T, crate::storage::Error>,
+) -> Result<std::result::Result<T, types::Error>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if error.ends_request() => Err(EndsRequest(error).into()),
+        Err(error) => Ok(Err(convert::error(error))),
+    }
+}
+
+impl types::Host for HostState {}
+
+impl storage::Host for HostState {
+    async fn get(
+        &mut self,
+        collection: String,
+        ids: Vec<String>,
+    ) -> Result<std::result::Result<Vec<Option<types::Document>>, types::Error>> {
+        let found = self.storage_call()?.session.get(&collection, &ids).await;
+        for_guest(found.map(|documents| {
+            documents.into_iter().map(|document| document.map(convert::document)).collect()
+        }))
+    }
+
+    async fn apply(
+        &mut self,
+        writes: Vec<types::Write>,
+    ) -> Result<std::result::Result<Vec<types::Outcome>, types::Error>> {
+        let writes: Vec<_> = writes.into_iter().map(convert::write).collect();
+        let outcomes = self.storage_call()?.session.apply(&writes).await;
+        for_guest(outcomes.map(|outcomes| outcomes.into_iter().map(convert::outcome).collect()))
+    }
+
+    async fn select(
+        &mut self,
+        statement: String,
+        arguments: Vec<(String, types::Value)>,
+        page: Option<storage::Page>,
+    ) -> Result<std::result::Result<storage::Rows, types::Error>> {
+        let arguments: Vec<_> =
+            arguments.into_iter().map(|(name, value)| (name, convert::value(value))).collect();
+        let page = page.map(convert::page);
+        let call = self.storage_call()?;
+        for_guest(
+            call.session.select(&statement, &arguments, page.as_ref()).await.map(convert::rows),
+        )
+    }
+}
+
+impl logging::Host for HostState {
+    async fn log(&mut self, level: logging::Level, message: String) -> Result<()> {
+        let call = self.call.as_mut().ok_or_else(|| Error::msg(NO_CALL))?;
+        if call.budget.take_log_bytes(message.len()) {
+            let _entered = call.span.enter();
+            log_line(level, &message);
+        }
+        Ok(())
+    }
+}
+
+/// Control characters could forge lines of the log or steer a terminal.
+fn log_line(level: logging::Level, message: &str) {
+    let message: String =
+        message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    match level {
+        logging::Level::Trace => tracing::trace!(target: "plugin", "{message}"),
+        logging::Level::Debug => tracing::debug!(target: "plugin", "{message}"),
+        logging::Level::Info => tracing::info!(target: "plugin", "{message}"),
+        logging::Level::Warn => tracing::warn!(target: "plugin", "{message}"),
+        logging::Level::Error => tracing::error!(target: "plugin", "{message}"),
+    }
+}

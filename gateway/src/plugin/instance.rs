@@ -1,0 +1,121 @@
+//! Instances: fresh, or kept warm for one tenant between its requests.
+//!
+//! A warm instance has served only its own tenant, one request at a time, and none of them
+//! trapped. Anything else is thrown away: a trap poisons the whole store.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use wasmtime::{Result, Store};
+
+use super::bindings::{Plugin as Guest, PluginPre};
+use super::engine::Runtime;
+use super::host::{HostState, new_store};
+use crate::storage::Tenant;
+
+/// How instances are shared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// An instance serves one tenant, at most so many requests, one after the other.
+    Tenant,
+    /// A fresh instance for each request.
+    Request,
+}
+
+/// Idle instances of one plugin, of all tenants together.
+const MAX_IDLE: usize = 64;
+/// An instance that has grown beyond this is not kept.
+const MAX_IDLE_MEMORY_BYTES: usize = 8 << 20;
+
+/// One instance with its store.
+pub(super) struct Instance {
+    pub(super) store: Store<HostState>,
+    pub(super) guest: Guest,
+    served: u32,
+}
+
+/// Makes instances of one plugin and keeps the warm ones.
+pub(super) struct Instances {
+    runtime: Runtime,
+    pre: PluginPre<HostState>,
+    isolation: Isolation,
+    max_requests: u32,
+    memory_bytes: usize,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
+    by_tenant: HashMap<Tenant, Vec<Instance>>,
+    count: usize,
+}
+
+impl Instances {
+    pub(super) fn new(
+        runtime: Runtime,
+        pre: PluginPre<HostState>,
+        isolation: Isolation,
+        max_requests: u32,
+        memory_bytes: usize,
+    ) -> Self {
+        Self { runtime, pre, isolation, max_requests, memory_bytes, idle: Mutex::default() }
+    }
+
+    /// An instance for one request of this tenant.
+    pub(super) async fn take(&self, tenant: Tenant) -> Result<Instance> {
+        match self.take_idle(tenant) {
+            Some(instance) => Ok(instance),
+            None => self.fresh().await,
+        }
+    }
+
+    /// An instance that has served nobody.
+    pub(super) async fn fresh(&self) -> Result<Instance> {
+        let mut store = new_store(&self.runtime, self.memory_bytes);
+        let guest = self.pre.instantiate_async(&mut store).await?;
+        Ok(Instance { store, guest, served: 0 })
+    }
+
+    fn take_idle(&self, tenant: Tenant) -> Option<Instance> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let instance = idle.by_tenant.get_mut(&tenant)?.pop()?;
+        idle.count -= 1;
+        Some(instance)
+    }
+
+    /// After a request that has ended in order.
+    pub(super) fn give_back(&self, tenant: Tenant, mut instance: Instance) {
+        instance.served += 1;
+        let worn = instance.served >= self.max_requests
+            || instance.store.data().memory.used() > MAX_IDLE_MEMORY_BYTES;
+        if self.isolation == Isolation::Request || worn {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.count >= MAX_IDLE {
+            // Another tenant's idle instance makes room, or a quiet tenant would keep it for ever.
+            idle.evict_other(tenant);
+        }
+        if idle.count < MAX_IDLE {
+            idle.by_tenant.entry(tenant).or_default().push(instance);
+            idle.count += 1;
+        }
+    }
+}
+
+impl Idle {
+    fn evict_other(&mut self, tenant: Tenant) {
+        let other = self.by_tenant.iter().find(|(t, kept)| **t != tenant && !kept.is_empty());
+        let Some(other) = other.map(|(tenant, _)| *tenant) else {
+            return;
+        };
+        if let Some(kept) = self.by_tenant.get_mut(&other) {
+            kept.pop();
+            self.count -= 1;
+            if kept.is_empty() {
+                self.by_tenant.remove(&other);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! From a component's bytes to a plugin that can be called.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::engine::{MAX_INSTANCES, Runtime};
+use super::instance::{Instances, Isolation};
+use super::{Plugin, Retry};
+use crate::manifest::Manifest;
+use crate::storage::{InstallError, Storage};
+
+/// How a plugin is to be run.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// How instances are shared.
+    pub isolation: Isolation,
+    /// A warm instance is thrown away after so many.
+    pub max_requests_per_instance: u32,
+    /// The most that one instance's memory can be.
+    pub memory_bytes: usize,
+    /// What happens to requests that lose a race.
+    pub retry: Retry,
+    /// Permits for instances, shared by all plugins: see [`Plugin::slots`].
+    pub slots: Arc<Semaphore>,
+}
+
+/// Why a plugin cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Not a component of this interface, or one that fails to describe itself.
+    #[error("it is not a plugin of this gateway: {0}")]
+    Component(String),
+    /// What it declares; each fault in a line.
+    #[error("its manifest is not valid:\n{}", .0.join("\n"))]
+    Manifest(Vec<String>),
+    /// What it declares cannot be stored here.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+}
+
+/// `describe` builds a text; this is ample.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Plugin {
+    /// Permits for all instances that the engine can hold.
+    #[must_use]
+    pub fn slots() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(MAX_INSTANCES as usize))
+    }
+
+    /// Compile a component, ask it for its manifest, check that, and make its tables.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn load(
+        runtime: &Runtime,
+        storage: &Arc<Storage>,
+        component: &[u8],
+        options: LoadOptions,
+    ) -> Result<Self, LoadError> {
+        let pre = runtime.prepare(component).map_err(|e| component_error(&e))?;
+        let LoadOptions { isolation, max_requests_per_instance, memory_bytes, .. } = options;
+        let instances = Instances::new(
+            runtime.clone(),
+            pre,
+            isolation,
+            max_requests_per_instance,
+            memory_bytes,
+        );
+        let text = call_describe(&instances).await?;
+        let manifest = Manifest::parse(&text).map_err(LoadError::Manifest)?;
+        let schema = storage.install(&manifest, &text).await?;
+        Ok(Self {
+            manifest,
+            schema,
+            storage: Arc::clone(storage),
+            instances,
+            slots: options.slots,
+            retry: options.retry,
+            in_calls: AtomicU32::new(0),
+        })
+    }
+}
+
+/// The text of a component's manifest, not yet checked.
+///
+/// # Errors
+/// It is not a component of this interface, or `describe` fails.
+pub async fn describe(
+    runtime: &Runtime,
+    component: &[u8],
+    memory_bytes: usize,
+) -> Result<String, LoadError> {
+    let pre = runtime.prepare(component).map_err(|error| component_error(&error))?;
+    let instances = Instances::new(runtime.clone(), pre, Isolation::Request, 1, memory_bytes);
+    call_describe(&instances).await
+}
+
+async fn call_describe(instances: &Instances) -> Result<String, LoadError> {
+    let describe = async {
+        let mut instance = instances.fresh().await?;
+        instance.guest.loggia_plugin_handler().call_describe(&mut instance.store).await
+    };
+    match tokio::time::timeout(DESCRIBE_TIMEOUT, describe).await {
+        Ok(described) => described.map_err(|error| component_error(&error)),
+        Err(_elapsed) => Err(LoadError::Component(format!(
+            "describe took longer than {} s",
+            DESCRIBE_TIMEOUT.as_secs()
+        ))),
+    }
+}
+
+fn component_error(error: &wasmtime::Error) -> LoadError {
+    LoadError::Component(format!("{error:#}"))
+}

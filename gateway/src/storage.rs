@@ -1,0 +1,48 @@
+//! The document store: the same documents, with the same guarantees, on `PostgreSQL` and on
+//! `SQLite`.
+//!
+//! Begin reading at [`Session`]: its methods are the storage calls of a plugin. They are written
+//! once; `sql.rs` and `transaction.rs` are what the two databases have in common, and
+//! `postgres.rs` and `sqlite.rs` how each is spoken to. This layer knows nothing of WebAssembly
+//! and nothing of HTTP.
+
+mod apply;
+mod clock;
+pub mod collection;
+mod collection_sql;
+mod cursor;
+mod ddl;
+mod document;
+mod error;
+mod field;
+mod postgres;
+mod prepare;
+mod schema;
+mod select;
+mod session;
+mod sql;
+mod sqlite;
+pub mod statement;
+mod store;
+mod transaction;
+
+pub use document::{
+    Change, Document, Expiry, Otherwise, Outcome, Page, Precondition, Rows, Value, Write,
+};
+pub use error::{Error, Fault, Mismatch};
+pub use postgres::Options as PostgresOptions;
+pub use schema::Schema;
+pub use session::{Session, SessionOptions};
+pub use store::{InUse, InstallError, Location, Storage, Tenant};
+
+/// The gateway's migrations of one database, ready to run.
+fn migration_runner(files: &[(&str, &str)]) -> Result<refinery::Runner, Error> {
+    let migrations = files
+        .iter()
+        .map(|(name, sql)| refinery::Migration::unapplied(name, sql))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::Other(format!("the gateway's migrations: {error}")))?;
+    let mut runner = refinery::Runner::new(&migrations);
+    runner.set_migration_table_name("loggia_migration");
+    Ok(runner)
+}

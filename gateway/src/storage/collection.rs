@@ -1,0 +1,183 @@
+//! A collection as the storage layer sees it: its table, its columns, its indexes.
+//!
+//! Every physical name is built here from names that the manifest's schema has checked, and
+//! never from a request.
+
+use crate::manifest::{CollectionDeclaration, FieldType, IndexDeclaration};
+
+/// A declared collection with its physical names.
+#[derive(Clone, Debug)]
+pub struct Collection {
+    /// Its name in statements and calls.
+    pub name: String,
+    /// Its table, the same on both databases.
+    pub table: String,
+    /// Its declared fields.
+    pub fields: Vec<Field>,
+    /// Its declared indexes.
+    pub indexes: Vec<Index>,
+    /// The name of the index by expiry, where there is one.
+    pub expiry_index: String,
+    /// Whether its documents may expire. Where they may not, no query tests for it.
+    pub expires: bool,
+    /// The default time to live in microseconds.
+    pub default_ttl_us: Option<i64>,
+}
+
+/// A declared field with its column.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name in statements.
+    pub name: String,
+    /// Its column.
+    pub column: String,
+    /// Its type.
+    pub field_type: FieldType,
+    /// JSON Pointers; the first that exists in a body counts.
+    pub paths: Vec<String>,
+}
+
+/// A declared index.
+#[derive(Clone, Debug)]
+pub struct Index {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Its name in the database.
+    pub physical_name: String,
+    /// Columns after the tenant, and whether each is descending.
+    pub columns: Vec<(String, bool)>,
+    /// At most one document of a tenant with these values.
+    pub unique: bool,
+}
+
+/// What every document has, by the name that statements use, with column and type. Names of
+/// declared fields never begin with an underscore, so these cannot collide with them.
+pub const BUILT_IN_COLUMNS: [(&str, &str, FieldType); 5] = [
+    ("id", "id", FieldType::Text),
+    ("_version", "version", FieldType::Integer),
+    ("_created_at", "created_at", FieldType::Timestamp),
+    ("_updated_at", "updated_at", FieldType::Timestamp),
+    ("_expires_at", "expires_at", FieldType::Timestamp),
+];
+
+impl Collection {
+    /// Name everything of a declared collection.
+    ///
+    /// # Errors
+    /// An index names a field that is not declared, or one that cannot be ordered.
+    pub fn new(plugin: &str, declaration: &CollectionDeclaration) -> Result<Self, String> {
+        let table = physical_name(&[&plugin.replace('-', "_"), &declaration.name]);
+        let fields: Vec<Field> = declaration
+            .fields
+            .0
+            .iter()
+            .map(|field| Field {
+                name: field.name.clone(),
+                column: physical_name(&["f", &field.name]),
+                field_type: field.field_type,
+                paths: field.paths.clone(),
+            })
+            .collect();
+        let mut collection = Self {
+            name: declaration.name.clone(),
+            // Declared indexes have no empty name, so this one is the gateway's own.
+            expiry_index: physical_name(&[&table, "", "expires"]),
+            table,
+            fields,
+            indexes: Vec::new(),
+            expires: declaration.expires(),
+            default_ttl_us: declaration.ttl_seconds.map(|seconds| i64::from(seconds) * 1_000_000),
+        };
+        collection.indexes =
+            declaration.indexes.iter().map(|i| collection.index(i)).collect::<Result<_, _>>()?;
+        Ok(collection)
+    }
+
+    /// The column and type that a name stands for in a statement.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<(&str, FieldType)> {
+        let built_in = BUILT_IN_COLUMNS.iter().find(|(known, ..)| *known == name);
+        if let Some((_, column, field_type)) = built_in {
+            return Some((column, *field_type));
+        }
+        let field = self.fields.iter().find(|field| field.name == name)?;
+        Some((&field.column, field.field_type))
+    }
+
+    /// The manifest's name of a unique index, from what a database calls it: by its physical name,
+    /// or by its columns.
+    #[must_use]
+    pub fn violated_index(&self, reported: &str) -> Option<&str> {
+        let columns = |index: &Index| {
+            let names = index.columns.iter().map(|(column, _)| column.as_str());
+            std::iter::once("tenant").chain(names).collect::<Vec<_>>().join(", ")
+        };
+        let mut unique = self.indexes.iter().filter(|index| index.unique);
+        let index =
+            unique.find(|index| index.physical_name == reported || columns(index) == reported)?;
+        Some(&index.name)
+    }
+
+    fn index(&self, declaration: &IndexDeclaration) -> Result<Index, String> {
+        let columns = declaration
+            .fields
+            .iter()
+            .map(|field| {
+                let name = field.strip_prefix('-').unwrap_or(field);
+                let place = || format!("index {} of {}", declaration.name, self.name);
+                let (column, field_type) = self
+                    .column(name)
+                    .ok_or_else(|| format!("{}: {name} is not a declared field", place()))?;
+                match field_type {
+                    FieldType::Json | FieldType::Texts => Err(format!(
+                        "{}: {name} is {}, which has no order",
+                        place(),
+                        field_type.name()
+                    )),
+                    _ => Ok((column.to_owned(), field.starts_with('-'))),
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Index {
+            name: declaration.name.clone(),
+            physical_name: physical_name(&[&self.table, &declaration.name]),
+            columns,
+            unique: declaration.unique,
+        })
+    }
+}
+
+/// `PostgreSQL` cuts identifiers at this many bytes.
+const MAX_IDENTIFIER_BYTES: usize = 63;
+
+/// Join checked names to an identifier. Names hold no double underscore, so two different lists
+/// never give the same identifier; one that is too long is cut and told apart by a digest.
+fn physical_name(parts: &[&str]) -> String {
+    use sha2::{Digest, Sha256};
+    let name = parts.join("__");
+    if name.len() <= MAX_IDENTIFIER_BYTES {
+        return name;
+    }
+    let digest = Sha256::digest(name.as_bytes());
+    let suffix: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}___{suffix}", &name[..MAX_IDENTIFIER_BYTES - 3 - suffix.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_stay_distinct() {
+        let long = "a".repeat(60);
+        let one = physical_name(&[&long, "session_one"]);
+        let two = physical_name(&[&long, "session_two"]);
+        assert_eq!((one.len(), two.len()), (63, 63));
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn a_short_name_is_readable() {
+        assert_eq!(physical_name(&["chat_sessions", "session"]), "chat_sessions__session");
+    }
+}

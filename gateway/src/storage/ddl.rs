@@ -1,0 +1,85 @@
+//! The tables and indexes of a collection, as DDL for each database.
+
+use super::collection::{Collection, Index};
+use super::collection_sql::{postgres_type, sqlite_type};
+use super::statement::Dialect;
+use crate::manifest::FieldType;
+
+/// The statements that make a collection's table and indexes where they do not exist.
+pub(super) fn create(collection: &Collection, dialect: Dialect) -> Vec<String> {
+    let mut statements = vec![match dialect {
+        Dialect::Postgres => postgres_table(collection),
+        Dialect::Sqlite => sqlite_table(collection),
+    }];
+    statements.extend(collection.indexes.iter().map(|index| create_index(collection, index, dialect)));
+    if collection.expires {
+        // The one index that does not begin with the tenant: the sweeper's.
+        statements.push(format!(
+            "CREATE INDEX IF NOT EXISTS {index} ON {table} (expires_at) \
+             WHERE expires_at IS NOT NULL",
+            index = collection.expiry_index,
+            table = collection.table
+        ));
+    }
+    statements
+}
+
+/// lz4 halves the time to save and to read a large body against the default. Text compares byte by byte.
+fn postgres_table(collection: &Collection) -> String {
+    let fields: String = collection
+        .fields
+        .iter()
+        .map(|field| {
+            let collate = if field.field_type == FieldType::Text { r#" COLLATE "C""# } else { "" };
+            format!(", {} {}{collate}", field.column, postgres_type(field.field_type))
+        })
+        .collect();
+    format!(
+        "CREATE TABLE IF NOT EXISTS {table} (tenant int4 NOT NULL, id text COLLATE \"C\" NOT NULL, \
+         version int8 NOT NULL, created_at int8 NOT NULL, updated_at int8 NOT NULL, \
+         expires_at int8, body jsonb COMPRESSION lz4 NOT NULL{fields}, PRIMARY KEY (tenant, id)) \
+         WITH (fillfactor = 80)",
+        table = collection.table
+    )
+}
+
+/// The row id is spelled out because VACUUM may renumber a hidden one. The body is text: it is
+/// read and written as a whole, and JSONB would be made and unmade each time.
+fn sqlite_table(collection: &Collection) -> String {
+    let fields: String = collection
+        .fields
+        .iter()
+        .map(|field| format!(", {} {}", field.column, sqlite_type(field.field_type)))
+        .collect();
+    format!(
+        "CREATE TABLE IF NOT EXISTS {table} (rid INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, \
+         id TEXT NOT NULL, version INTEGER NOT NULL, created_at INTEGER NOT NULL, \
+         updated_at INTEGER NOT NULL, expires_at INTEGER, body TEXT NOT NULL{fields}, \
+         UNIQUE (tenant, id)) STRICT",
+        table = collection.table
+    )
+}
+
+/// NULLs are the smallest on both databases; that is `SQLite`'s order and not `PostgreSQL`'s. The
+/// id at the end, in the direction of the last field, lets the index serve a keyset page.
+fn create_index(collection: &Collection, index: &Index, dialect: Dialect) -> String {
+    let term = |column: &str, descending: bool| match (dialect, descending) {
+        (Dialect::Postgres, false) => format!("{column} ASC NULLS FIRST"),
+        (Dialect::Postgres, true) => format!("{column} DESC NULLS LAST"),
+        (Dialect::Sqlite, false) => column.to_owned(),
+        (Dialect::Sqlite, true) => format!("{column} DESC"),
+    };
+    let mut terms = vec!["tenant".to_owned()];
+    terms.extend(index.columns.iter().map(|(column, descending)| term(column, *descending)));
+    let last_descends = index.columns.last().is_some_and(|(_, descending)| *descending);
+    if !index.unique && index.columns.iter().all(|(column, _)| column != "id") {
+        terms.push(term("id", last_descends));
+    }
+    format!(
+        "CREATE {unique}INDEX IF NOT EXISTS {name} ON {table} ({terms})",
+        unique = if index.unique { "UNIQUE " } else { "" },
+        name = index.physical_name,
+        table = collection.table,
+        terms = terms.join(", "),
+    )
+}

@@ -1,0 +1,96 @@
+//! Why a storage call failed, in the words of `wit/types.wit`.
+//!
+//! Errors of the databases are classified once, where they enter (`postgres/error.rs`,
+//! `sqlite/error.rs`). What the client may read stands in the variants; what only the operator
+//! may read goes to the log there.
+
+/// Why a storage call failed. A failed call has done nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// No such collection, statement, order or parameter in the plugin's manifest.
+    #[error("{0} is not in the plugin's manifest")]
+    UnknownName(String),
+    /// The call can never succeed as written.
+    #[error("{0}")]
+    Invalid(Fault),
+    /// A write in an operation whose mode is `read`.
+    #[error("{0}")]
+    Denied(String),
+    /// A write's condition does not hold.
+    #[error("write {} found another version of its document", .0.index)]
+    PreconditionFailed(Mismatch),
+    /// A unique index holds the value already.
+    #[error("{0}")]
+    Duplicate(Fault),
+    /// A budget of the request, by the name of its setting.
+    #[error("the limit {0} is exceeded")]
+    LimitExceeded(&'static str),
+    /// The database undid the transaction because of a concurrent one.
+    #[error("a concurrent transaction won")]
+    Aborted,
+    /// The request's deadline has passed.
+    #[error("the database did not answer before the request's deadline")]
+    Timeout,
+    /// The database cannot be reached, or has no room for another connection.
+    #[error("the database is not available")]
+    Unavailable,
+    /// The connection broke while the commit was under way.
+    #[error("the connection broke during the commit: whether it took place is not known")]
+    OutcomeUnknown,
+    /// Anything else; the text is for the log.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// Whether the request cannot go on after this error, whatever the plugin makes of it.
+    #[must_use]
+    pub fn ends_request(&self) -> bool {
+        matches!(
+            self,
+            Self::LimitExceeded(_)
+                | Self::Aborted
+                | Self::Timeout
+                | Self::Unavailable
+                | Self::OutcomeUnknown
+        )
+    }
+
+    /// A call that can never succeed, for no write in particular.
+    pub(super) fn invalid(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid(Fault {
+            index: 0,
+            id: String::new(),
+            name: String::new(),
+            code,
+            detail: detail.into(),
+        })
+    }
+}
+
+/// Which write is at fault, and what it hit.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct Fault {
+    /// Its place in the list; 0 where the call has none.
+    pub index: u32,
+    /// The document's id.
+    pub id: String,
+    /// The index by its name in the manifest, or a JSON Pointer into the body.
+    pub name: String,
+    /// A stable code in kebab case.
+    pub code: &'static str,
+    /// What is wrong and what to do. Never holds a value of another document.
+    pub detail: String,
+}
+
+/// A failed precondition: which write, and what is there now.
+#[derive(Clone, Debug)]
+pub struct Mismatch {
+    /// Its place in the list.
+    pub index: u32,
+    /// The document's id.
+    pub id: String,
+    /// `None` when there is no such document.
+    pub found: Option<u64>,
+}

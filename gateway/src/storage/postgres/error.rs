@@ -1,0 +1,33 @@
+//! What `PostgreSQL`'s errors mean, SQLSTATE by SQLSTATE.
+
+use tokio_postgres::error::SqlState;
+
+use super::super::error::{Error, Fault};
+
+/// Classify an error where it enters. What the client must not see (values in DETAIL) stays out
+/// of the result.
+pub(super) fn classify(error: &tokio_postgres::Error) -> Error {
+    let Some(answer) = error.as_db_error() else {
+        // No answer of the server: the connection is gone, or was never made.
+        tracing::warn!(%error, "PostgreSQL cannot be reached");
+        return Error::Unavailable;
+    };
+    match *answer.code() {
+        SqlState::UNIQUE_VIOLATION => Error::Duplicate(Fault {
+            index: 0,
+            id: String::new(),
+            // The physical name; who made the statement knows the manifest's.
+            name: answer.constraint().unwrap_or_default().to_owned(),
+            code: "already-exists",
+            detail: String::new(),
+        }),
+        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Error::Aborted,
+        SqlState::LOCK_NOT_AVAILABLE => Error::Aborted,
+        SqlState::QUERY_CANCELED => Error::Timeout,
+        SqlState::ADMIN_SHUTDOWN
+        | SqlState::CRASH_SHUTDOWN
+        | SqlState::CANNOT_CONNECT_NOW
+        | SqlState::TOO_MANY_CONNECTIONS => Error::Unavailable,
+        _ => Error::Other(format!("PostgreSQL: {} ({})", answer.message(), answer.code().code())),
+    }
+}

@@ -1,0 +1,173 @@
+//! From a write as the plugin states it to one that can be run: names looked up, the body
+//! checked, the values of its fields taken out, its time to live worked out.
+
+use super::collection::Collection;
+use super::collection_sql::{Bind, Rendered};
+use super::document::{Change, Expiry, Precondition, Write};
+use super::error::{Error, Fault};
+use super::field;
+use super::schema::{CollectionPlan, Schema};
+use super::sql::{Query, SqlValue};
+use crate::json;
+
+/// An id is at most this long.
+pub(super) const MAX_ID_BYTES: usize = 1_024;
+
+/// A write that has passed every check that needs no database.
+#[derive(Debug)]
+pub(super) struct PreparedWrite<'a> {
+    pub(super) index: u32,
+    pub(super) plan: &'a CollectionPlan,
+    pub(super) id: &'a str,
+    pub(super) change: PreparedChange<'a>,
+    pub(super) condition: Precondition,
+    expiry: ResolvedExpiry,
+}
+
+#[derive(Debug)]
+pub(super) enum PreparedChange<'a> {
+    Put(PreparedBody),
+    /// A merge needs the body that is there before it can be checked.
+    Merge(&'a str),
+    Delete,
+}
+
+/// A checked body with the values of the declared fields, in their order.
+#[derive(Debug)]
+pub(super) struct PreparedBody {
+    pub(super) text: String,
+    pub(super) fields: Vec<SqlValue>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ResolvedExpiry {
+    keep: bool,
+    expires_at: Option<i64>,
+}
+
+impl<'a> PreparedWrite<'a> {
+    pub(super) fn new(
+        schema: &'a Schema,
+        index: usize,
+        write: &'a Write,
+        now: i64,
+        document_bytes: usize,
+    ) -> Result<Self, Error> {
+        let plan = schema.collection(&write.collection)?;
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        let fault = |code, detail: String| {
+            Error::Invalid(Fault { index, id: write.id.clone(), name: String::new(), code, detail })
+        };
+        check_id(&write.id).map_err(|detail| fault("invalid-id", detail))?;
+        if write.condition == Precondition::Absent && !matches!(write.change, Change::Put(_)) {
+            let detail = "only a put can ask for an absent document".to_owned();
+            return Err(fault("impossible-condition", detail));
+        }
+        let expiry = resolve_expiry(&plan.collection, write.expiry, now)
+            .map_err(|detail| fault("does-not-expire", detail))?;
+        let change = match &write.change {
+            Change::Put(body) => PreparedChange::Put(
+                PreparedBody::new(plan, body.clone(), document_bytes).map_err(at(index, &write.id))?,
+            ),
+            Change::Merge(patch) => {
+                json::check(patch.as_bytes()).map_err(json_fault).map_err(at(index, &write.id))?;
+                PreparedChange::Merge(patch)
+            }
+            Change::Delete => PreparedChange::Delete,
+        };
+        Ok(Self { index, plan, id: &write.id, change, condition: write.condition, expiry })
+    }
+
+    /// The values of a rendered text's parameters.
+    pub(super) fn query(
+        &self,
+        rendered: &Rendered,
+        tenant: i64,
+        now: i64,
+        body: Option<&PreparedBody>,
+        version: Option<u64>,
+    ) -> Query {
+        let value = |bind: &Bind| match *bind {
+            Bind::Tenant => SqlValue::Integer(tenant),
+            Bind::Id => SqlValue::Text(self.id.to_owned()),
+            Bind::Ids => SqlValue::Texts(vec![self.id.to_owned()]),
+            Bind::Version => version.map_or(SqlValue::Null, as_integer),
+            Bind::Now => SqlValue::Integer(now),
+            Bind::ExpiresAt => self.expiry.expires_at.map_or(SqlValue::Null, SqlValue::Integer),
+            Bind::KeepExpiry => SqlValue::Boolean(self.expiry.keep),
+            Bind::Body => body.map_or(SqlValue::Null, |body| SqlValue::Json(body.text.clone())),
+            Bind::Field(place) => body.map_or(SqlValue::Null, |body| body.fields[place].clone()),
+        };
+        Query { sql: rendered.sql.clone(), binds: rendered.binds.iter().map(value).collect() }
+    }
+}
+
+impl PreparedBody {
+    /// Check a body and take out the values of its fields.
+    pub(super) fn new(
+        plan: &CollectionPlan,
+        text: String,
+        document_bytes: usize,
+    ) -> Result<Self, Fault> {
+        let members = json::check_document(&text, &plan.paths, document_bytes).map_err(json_fault)?;
+        let fields = plan.collection.fields.iter().enumerate().map(|(place, declared)| {
+            field::value(declared, members.get(place)).map_err(|fault| Fault {
+                index: 0,
+                id: String::new(),
+                name: declared.paths.first().cloned().unwrap_or_default(),
+                code: fault.code,
+                detail: fault.detail,
+            })
+        });
+        let fields = fields.collect::<Result<_, _>>()?;
+        Ok(Self { text, fields })
+    }
+}
+
+/// Put the write's place and id into a fault.
+pub(super) fn at(index: u32, id: &str) -> impl FnOnce(Fault) -> Error + '_ {
+    move |fault| Error::Invalid(Fault { index, id: id.to_owned(), ..fault })
+}
+
+fn json_fault(fault: json::Fault) -> Fault {
+    let detail = fault.to_string();
+    Fault { index: 0, id: String::new(), name: fault.pointer, code: fault.code, detail }
+}
+
+/// Versions are handed out by the databases as positive 64-bit integers; a larger one, which only
+/// a client can make up, matches nothing.
+fn as_integer(version: u64) -> SqlValue {
+    SqlValue::Integer(i64::try_from(version).unwrap_or(-1))
+}
+
+/// The rule for ids, in front of both databases.
+pub(super) fn check_id(id: &str) -> Result<(), String> {
+    if id.is_empty() || id.len() > MAX_ID_BYTES {
+        return Err(format!("an id must have 1 to {MAX_ID_BYTES} bytes; this one has {}", id.len()));
+    }
+    if id.contains('\0') {
+        return Err("an id must not hold the character NUL".to_owned());
+    }
+    Ok(())
+}
+
+fn resolve_expiry(
+    collection: &Collection,
+    expiry: Expiry,
+    now: i64,
+) -> Result<ResolvedExpiry, String> {
+    let default = collection.default_ttl_us.map(|ttl| now.saturating_add(ttl));
+    let (keep, expires_at) = match expiry {
+        Expiry::Keep => (collection.expires, default),
+        Expiry::Default => (false, default),
+        Expiry::Never => (false, None),
+        Expiry::At(_) if !collection.expires => {
+            return Err(format!(
+                "documents of {} do not expire; declare \"expires\" in the manifest",
+                collection.name
+            ));
+        }
+        Expiry::At(instant) => (false, Some(instant)),
+    };
+    Ok(ResolvedExpiry { keep, expires_at })
+}

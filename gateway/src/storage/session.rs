@@ -1,0 +1,302 @@
+//! What one request may do with the database: the storage calls of `wit/storage.wit`.
+//!
+//! A session belongs to one tenant and one plugin, both fixed when it is made: no call names
+//! them. It takes a connection with its first call and holds at most one.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::apply::{Apply, Checked};
+use super::collection_sql::Bind;
+use super::document::{Change, Document, Otherwise, Outcome, Page, Rows, Value, Write};
+use super::error::Error;
+use super::prepare::{PreparedWrite, check_id};
+use super::schema::{CollectionPlan, Schema};
+use super::select::{Context, Select};
+use super::sql::{Query, SqlRows, SqlValue};
+use super::statement::Dialect;
+use super::transaction::{Transaction, TransactionMode};
+use super::{Storage, Tenant};
+use crate::manifest::Mode;
+
+/// The storage calls of one run of one request.
+pub struct Session {
+    storage: Arc<Storage>,
+    schema: Arc<Schema>,
+    tenant: Tenant,
+    options: SessionOptions,
+    transaction: Transaction,
+    first_write: Option<Instant>,
+    documents_read: u32,
+    documents_written: u32,
+}
+
+/// What a session is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionOptions {
+    /// How calls are put into a transaction.
+    pub mode: Mode,
+    /// The time to use, in microseconds since 1970.
+    pub now: i64,
+    /// When the request ends, whatever it does then.
+    pub deadline: Instant,
+    /// The largest body of a document, in bytes.
+    pub document_bytes: usize,
+    /// The most documents and rows that may be read.
+    pub documents_read: u32,
+    /// The most writes that may be applied.
+    pub documents_written: u32,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(super) fn new(
+        storage: Arc<Storage>,
+        schema: Arc<Schema>,
+        tenant: Tenant,
+        options: SessionOptions,
+    ) -> Self {
+        let transaction = storage.transaction(match options.mode {
+            Mode::Read => TransactionMode::Read,
+            Mode::Write => TransactionMode::Write,
+            Mode::Autocommit => TransactionMode::Autocommit,
+        });
+        Self { storage, schema, tenant, options, transaction, first_write: None, documents_read: 0, documents_written: 0 }
+    }
+
+    /// Read documents by id: one item for each id, in the same order.
+    ///
+    /// # Errors
+    /// An unknown collection, an id that no document can have, or the database's failure.
+    pub async fn get(
+        &mut self,
+        collection: &str,
+        ids: &[String],
+    ) -> Result<Vec<Option<Document>>, Error> {
+        let schema = Arc::clone(&self.schema);
+        let plan = schema.collection(collection)?;
+        for id in ids {
+            check_id(id).map_err(|detail| Error::invalid("invalid-id", detail))?;
+        }
+        self.count_read(ids.len())?;
+        let found = match ids {
+            [] => Vec::new(),
+            [id] => self.read(plan, id, ids).await?,
+            _ => self.read(plan, "", ids).await?,
+        };
+        if let ([_], true) = (ids, found.len() <= 1) {
+            return Ok(vec![found.into_iter().next()]);
+        }
+        // An id may be asked for twice.
+        let by_id: std::collections::HashMap<&str, &Document> =
+            found.iter().map(|document| (document.id.as_str(), document)).collect();
+        Ok(ids.iter().map(|id| by_id.get(id.as_str()).copied().cloned()).collect())
+    }
+
+    async fn read(
+        &mut self,
+        plan: &CollectionPlan,
+        id: &str,
+        ids: &[String],
+    ) -> Result<Vec<Document>, Error> {
+        let rendered = if ids.len() == 1 { &plan.sql.get } else { &plan.sql.get_many };
+        let value = |bind: &Bind| match bind {
+            Bind::Tenant => SqlValue::Integer(self.tenant.key()),
+            Bind::Id => SqlValue::Text(id.to_owned()),
+            Bind::Ids => SqlValue::Texts(ids.to_vec()),
+            _ => SqlValue::Integer(self.options.now),
+        };
+        let binds = rendered.binds.iter().map(value).collect();
+        let query = Query { sql: Arc::clone(&rendered.sql), binds };
+        let rows = self.transaction.run(query, self.options.deadline).await?;
+        documents(rows)
+    }
+
+    /// Apply writes as if at one instant, all or none: one outcome for each, in the same order.
+    ///
+    /// # Errors
+    /// The first failure of a write that did not say [`Otherwise::Skip`]; nothing is done then.
+    pub async fn apply(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, Error> {
+        if self.options.mode == Mode::Read {
+            return Err(Error::Denied("the operation's mode is read: it cannot write".to_owned()));
+        }
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.count_written(writes.len())?;
+        self.first_write.get_or_insert_with(Instant::now);
+        let schema = Arc::clone(&self.schema);
+        let checked = self.check(&schema, writes)?;
+        if self.options.mode == Mode::Write {
+            return self.apply_in_transaction(writes, checked).await;
+        }
+        self.apply_by_itself(writes, checked).await
+    }
+
+    /// Checks that need no database come first: most failures take no connection.
+    fn check<'a>(
+        &self,
+        schema: &'a Schema,
+        writes: &'a [Write],
+    ) -> Result<Vec<Checked<'a>>, Error> {
+        let SessionOptions { now, document_bytes, .. } = self.options;
+        let checked = writes.iter().enumerate().map(|(place, write)| {
+            match PreparedWrite::new(schema, place, write, now, document_bytes) {
+                Err(error) if write.otherwise == Otherwise::Fail => Err(error),
+                checked => Ok(checked),
+            }
+        });
+        checked.collect()
+    }
+
+    async fn apply_in_transaction(
+        &mut self,
+        writes: &[Write],
+        checked: Vec<Checked<'_>>,
+    ) -> Result<Vec<Outcome>, Error> {
+        let mut apply = Apply {
+            tenant: self.tenant.key(),
+            now: self.options.now,
+            document_bytes: self.options.document_bytes,
+            deadline: self.options.deadline,
+            transaction: &mut self.transaction,
+            savepoints: true,
+        };
+        apply.run(writes, checked).await
+    }
+
+    /// In autocommit mode a call has a transaction of its own, or none where one statement is
+    /// one anyway.
+    async fn apply_by_itself(
+        &self,
+        writes: &[Write],
+        checked: Vec<Checked<'_>>,
+    ) -> Result<Vec<Outcome>, Error> {
+        let dialect = self.storage.dialect();
+        let one_statement = matches!(writes, [write] if !matches!(write.change, Change::Merge(_)));
+        let mode = match dialect {
+            Dialect::Postgres if one_statement => TransactionMode::Autocommit,
+            Dialect::Postgres | Dialect::Sqlite => TransactionMode::Write,
+        };
+        let mut transaction = self.storage.transaction(mode);
+        let mut apply = Apply {
+            tenant: self.tenant.key(),
+            now: self.options.now,
+            document_bytes: self.options.document_bytes,
+            deadline: self.options.deadline,
+            transaction: &mut transaction,
+            savepoints: false,
+        };
+        let outcomes = apply.run(writes, checked).await;
+        match &outcomes {
+            Ok(_) => transaction.commit().await?,
+            Err(_) => transaction.rollback().await,
+        }
+        outcomes
+    }
+
+    /// Run a `select` statement of the manifest. A condition of it whose parameter is not given
+    /// is left out.
+    ///
+    /// # Errors
+    /// A name that the manifest does not declare, an argument of another type, a cursor of
+    /// another query, or the database's failure.
+    pub async fn select(
+        &mut self,
+        statement: &str,
+        arguments: &[(String, Value)],
+        page: Option<&Page>,
+    ) -> Result<Rows, Error> {
+        let schema = Arc::clone(&self.schema);
+        let storage = Arc::clone(&self.storage);
+        let context = Context {
+            plugin: &schema.plugin,
+            tenant: self.tenant,
+            now: self.options.now,
+            seal: storage.seal(),
+            rows_left: self.options.documents_read - self.documents_read,
+        };
+        let select = Select::new(schema.statement(statement)?, context, arguments, page)?;
+        let rows = self.transaction.run(select.query(), self.options.deadline).await?;
+        let total = match select.total_query() {
+            Some(query) => {
+                let counted = self.transaction.run(query, self.options.deadline).await?;
+                counted.first_integer().and_then(|total| u64::try_from(total).ok())
+            }
+            None => None,
+        };
+        let rows = select.rows(&rows, total)?;
+        self.count_read(rows.count as usize)?;
+        Ok(rows)
+    }
+
+    fn count_read(&mut self, documents: usize) -> Result<(), Error> {
+        let documents = u32::try_from(documents).unwrap_or(u32::MAX);
+        let read = self.documents_read.saturating_add(documents);
+        if read > self.options.documents_read {
+            return Err(Error::LimitExceeded("documents_read"));
+        }
+        self.documents_read = read;
+        Ok(())
+    }
+
+    fn count_written(&mut self, documents: usize) -> Result<(), Error> {
+        let documents = u32::try_from(documents).unwrap_or(u32::MAX);
+        self.documents_written = self.documents_written.saturating_add(documents);
+        if self.documents_written > self.options.documents_written {
+            return Err(Error::LimitExceeded("documents_written"));
+        }
+        Ok(())
+    }
+
+    /// When the first write was made, for the limit `transaction_ms`.
+    #[must_use]
+    pub fn first_write(&self) -> Option<Instant> {
+        self.first_write
+    }
+
+    /// Make everything last. `Ok` means that the database has confirmed it.
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`] when the connection broke meanwhile; else nothing was done.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.transaction.commit().await
+    }
+
+    /// Undo everything, and wait until it is undone. In autocommit mode nothing is left to undo.
+    pub async fn rollback(self) {
+        self.transaction.rollback().await;
+    }
+}
+
+fn documents(rows: SqlRows) -> Result<Vec<Document>, Error> {
+    let width = rows.width.max(1);
+    let mut documents = Vec::with_capacity(rows.len());
+    let mut values = rows.values.into_iter();
+    while values.len() >= width {
+        documents.push(document(&mut values).ok_or_else(malformed)?);
+    }
+    Ok(documents)
+}
+
+/// In the order of `collection_sql::DOCUMENT_COLUMNS`.
+fn document(values: &mut impl Iterator<Item = SqlValue>) -> Option<Document> {
+    Some(Document {
+        id: values.next()?.into_text()?,
+        version: u64::try_from(values.next()?.integer()?).ok()?,
+        created_at: values.next()?.integer()?,
+        updated_at: values.next()?.integer()?,
+        expires_at: values.next()?.integer(),
+        body: values.next()?.into_text()?,
+    })
+}
+
+fn malformed() -> Error {
+    Error::Other("a stored document does not have the columns of one".to_owned())
+}

@@ -1,0 +1,97 @@
+//! Embedded `SQLite`: one thread that writes, some that read.
+//!
+//! The writer commits the transactions of concurrent requests together: each has a savepoint of
+//! its own, all share one fsync, and each is acknowledged after it (`writer.rs`). Readers see the
+//! last committed state and never wait for the writer (`reader.rs`).
+
+mod connection;
+mod error;
+mod reader;
+mod transaction;
+mod turn;
+mod value;
+mod version;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::Error;
+use super::sql::{Query, SqlRows};
+use super::transaction::TransactionMode;
+pub(super) use transaction::Transaction;
+use turn::Turns;
+
+/// The gateway's one database file.
+#[derive(Clone, Debug)]
+pub(super) struct Sqlite {
+    writer: Turns,
+    readers: Turns,
+    /// Held as long as the file is open: a second gateway would not see the versions that this
+    /// one has handed out.
+    _lock: Arc<File>,
+}
+
+impl Sqlite {
+    /// Open the file, making it and its folder where they do not exist, and bring the gateway's
+    /// own tables up to date.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Error::Other(format!("{}: {error}", folder.display())))?;
+        }
+        let lock = Arc::new(lock(path)?);
+        let mut connection = connection::open_writer(path)?;
+        super::migration_runner(&migrations::FILES)?
+            .run(&mut connection)
+            .map_err(|error| Error::Other(format!("the gateway's migrations: {error}")))?;
+        let writer = writer::start(connection)?;
+        let readers = reader::start(path)?;
+        Ok(Self { writer, readers, _lock: lock })
+    }
+
+    /// The queue in which a transaction of this mode waits its turn. What writes runs in a
+    /// transaction, so statements by themselves are reads.
+    fn turns(&self, mode: TransactionMode) -> &Turns {
+        match mode {
+            TransactionMode::Read | TransactionMode::Autocommit => &self.readers,
+            TransactionMode::Write => &self.writer,
+        }
+    }
+
+    /// Run statements in one transaction, outside the path of requests.
+    pub(super) async fn run_all(&self, queries: Vec<Query>) -> Result<Vec<SqlRows>, Error> {
+        let mut transaction = Transaction::new(self.clone(), TransactionMode::Write);
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        let mut answers = Vec::with_capacity(queries.len());
+        for query in queries {
+            answers.push(transaction.run(query, deadline).await?);
+        }
+        transaction.commit().await?;
+        Ok(answers)
+    }
+
+    /// Transactions that have a thread to themselves now.
+    pub(super) fn transactions_open(&self) -> u32 {
+        self.writer.open() + self.readers.open()
+    }
+}
+
+mod migrations {
+    /// The files of `migrations/sqlite`, in order.
+    pub(super) const FILES: [(&str, &str); 1] =
+        [("V1__gateway", include_str!("../../../migrations/sqlite/0001_gateway.sql"))];
+}
+
+fn lock(path: &Path) -> Result<File, Error> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::Other(format!("{}: {error}", name.display()))
+    };
+    let file = File::create(&name).map_err(|error| failed(&error))?;
+    file.try_lock().map_err(|_| failed(&"another gateway has this database open"))?;
+    Ok(file)
+}

@@ -1,0 +1,85 @@
+//! How connections to the file are opened.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::time::Instant;
+
+use super::super::error::Error;
+use super::error::classify;
+
+/// Statements that one connection keeps prepared. Plugins' statements have a text for each
+/// combination of their conditions, so the number is not fixed.
+const MAX_STATEMENTS: usize = 1_000;
+
+/// The one connection that writes.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
+    let connection = Connection::open(path).map_err(|error| classify(&error))?;
+    // FULL: an acknowledged write survives a power cut, which NORMAL does not promise with WAL.
+    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                    PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
+    prepare(&connection, settings)?;
+    Ok(connection)
+}
+
+/// One of the connections that read.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| classify(&error))?;
+    prepare(&connection, "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection, settings: &str) -> Result<(), Error> {
+    let set = || {
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
+        connection.execute_batch(settings)
+    };
+    set().map_err(|error| classify(&error))
+}
+
+/// Stops the statement that a connection runs when its time is up.
+#[derive(Clone, Debug)]
+pub(super) struct Deadline(Arc<AtomicU64>);
+
+/// Instants as numbers are counted from here.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Between two looks at the clock: some tens of microseconds.
+const OPERATIONS_BETWEEN_LOOKS: i32 = 2_000;
+
+impl Deadline {
+    /// Watch a connection from now on.
+    pub(super) fn watch(connection: &mut Connection) -> Result<Self, Error> {
+        let deadline = Self(Arc::new(AtomicU64::new(u64::MAX)));
+        let watched = deadline.clone();
+        let stop = move || now() > watched.0.load(Ordering::Relaxed);
+        connection
+            .progress_handler(OPERATIONS_BETWEEN_LOOKS, Some(stop))
+            .map_err(|error| classify(&error))?;
+        Ok(deadline)
+    }
+
+    /// Statements that begin from now on end by this instant.
+    pub(super) fn set(&self, deadline: Instant) {
+        self.0.store(microseconds(deadline), Ordering::Relaxed);
+    }
+
+    /// The gateway's own statements run to their end.
+    pub(super) fn clear(&self) {
+        self.0.store(u64::MAX, Ordering::Relaxed);
+    }
+}
+
+fn now() -> u64 {
+    microseconds(Instant::now())
+}
+
+fn microseconds(instant: Instant) -> u64 {
+    let since = instant.saturating_duration_since(*ORIGIN);
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,34 @@
+//! What `SQLite`'s errors mean.
+
+use rusqlite::ffi::{self, ErrorCode};
+
+use super::super::error::{Error, Fault};
+
+/// Classify an error where it enters.
+pub(super) fn classify(error: &rusqlite::Error) -> Error {
+    let rusqlite::Error::SqliteFailure(failure, message) = error else {
+        return Error::Other(format!("SQLite: {error}"));
+    };
+    if failure.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE {
+        return Error::Duplicate(Fault {
+            index: 0,
+            id: String::new(),
+            // The columns of the index; who made the statement knows the manifest's name.
+            name: message.as_deref().map(violated_columns).unwrap_or_default(),
+            code: "already-exists",
+            detail: String::new(),
+        });
+    }
+    match failure.code {
+        ErrorCode::OperationInterrupted => Error::Timeout,
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Unavailable,
+        _ => Error::Other(format!("SQLite: {error}")),
+    }
+}
+
+/// `UNIQUE constraint failed: t.tenant, t.f__key` becomes `tenant, f__key`.
+fn violated_columns(message: &str) -> String {
+    let (_, columns) = message.split_once(": ").unwrap_or_default();
+    let names = columns.split(", ").map(|column| column.rsplit('.').next().unwrap_or_default());
+    names.collect::<Vec<_>>().join(", ")
+}

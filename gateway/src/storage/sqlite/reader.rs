@@ -1,0 +1,86 @@
+//! The threads that read. Each takes the next turn in the queue when it is free.
+
+use std::path::Path;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use rusqlite::Connection;
+
+use super::super::error::Error;
+use super::super::transaction::TransactionMode;
+use super::connection::{Deadline, open_reader};
+use super::error::classify;
+use super::turn::{Step, Turn, Turns};
+use super::value;
+
+/// Reads are short; more threads than cores would only wait for each other.
+const MAX_READERS: usize = 8;
+
+/// Start the threads and give back their queue.
+pub(super) fn start(path: &Path) -> Result<Turns, Error> {
+    let (turns, queue) = Turns::new();
+    let queue = Arc::new(Mutex::new(queue));
+    let threads = thread::available_parallelism().map_or(2, usize::from).clamp(2, MAX_READERS);
+    for number in 0..threads {
+        let mut connection = open_reader(path)?;
+        let deadline = Deadline::watch(&mut connection)?;
+        let queue = Arc::clone(&queue);
+        thread::Builder::new()
+            .name(format!("sqlite-reader-{number}"))
+            .spawn(move || read(&connection, &deadline, &queue))
+            .map_err(|error| Error::Other(format!("a thread for SQLite: {error}")))?;
+    }
+    Ok(turns)
+}
+
+fn read(connection: &Connection, deadline: &Deadline, queue: &Mutex<Receiver<Turn>>) {
+    while let Some(turn) = next(queue) {
+        if turn.mode == TransactionMode::Read {
+            run_snapshot(connection, deadline, &turn);
+        } else if let Ok(step) = turn.steps.recv() {
+            run_step(connection, deadline, step);
+        }
+    }
+}
+
+fn next(queue: &Mutex<Receiver<Turn>>) -> Option<Turn> {
+    queue.lock().ok()?.recv().ok()
+}
+
+/// A deferred transaction takes its snapshot with the first read.
+fn run_snapshot(connection: &Connection, deadline: &Deadline, turn: &Turn) {
+    if let Err(error) = connection.execute_batch("BEGIN DEFERRED") {
+        tracing::error!(%error, "SQLite did not begin a read");
+        return;
+    }
+    while let Ok(step) = turn.steps.recv() {
+        if run_step(connection, deadline, step) {
+            break;
+        }
+    }
+    deadline.clear();
+    if let Err(error) = connection.execute_batch("ROLLBACK") {
+        tracing::error!(%error, "SQLite did not end a read");
+    }
+}
+
+/// Whether the turn ends with this step. An answer that nobody waits for is dropped.
+fn run_step(connection: &Connection, deadline: &Deadline, step: Step) -> bool {
+    match step {
+        Step::Run { query, deadline: by, answer } => {
+            deadline.set(by);
+            answer.send(value::run(connection, &query).map_err(|error| classify(&error))).ok();
+            false
+        }
+        Step::Control { sql, answer } => {
+            let denied = Error::Denied(format!("{sql} in a read"));
+            answer.send(Err(denied)).ok();
+            false
+        }
+        Step::Commit { answer } | Step::Rollback { answer } => {
+            answer.send(Ok(())).ok();
+            true
+        }
+    }
+}

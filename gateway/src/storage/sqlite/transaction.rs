@@ -1,0 +1,99 @@
+//! A transaction as a request sees it: steps sent to the thread that has its turn.
+
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::super::error::Error;
+use super::super::sql::{Query, SqlRows};
+use super::super::transaction::TransactionMode;
+use super::Sqlite;
+use super::turn::Step;
+
+/// A transaction, or in autocommit mode the right to run reads by themselves.
+pub(crate) struct Transaction {
+    sqlite: Sqlite,
+    mode: TransactionMode,
+    /// Set by the first statement. Dropping it gives the turn up, and the thread rolls back.
+    steps: Option<Sender<Step>>,
+}
+
+impl Transaction {
+    pub(in super::super) fn new(sqlite: Sqlite, mode: TransactionMode) -> Self {
+        Self { sqlite, mode, steps: None }
+    }
+
+    /// Run one statement. The first one waits for the turn.
+    pub(in super::super) async fn run(
+        &mut self,
+        query: Query,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Step::Run { query, deadline, answer })?;
+        let rows = wait(answered, deadline).await;
+        if self.mode == TransactionMode::Autocommit {
+            self.steps = None;
+        }
+        rows
+    }
+
+    /// Run a statement of transaction control.
+    pub(in super::super) async fn control(
+        &mut self,
+        sql: &'static str,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Step::Control { sql, answer })?;
+        wait(answered, deadline).await
+    }
+
+    pub(in super::super) async fn commit(mut self) -> Result<(), Error> {
+        let Some(steps) = self.steps.take() else {
+            return Ok(());
+        };
+        let (answer, answered) = oneshot::channel();
+        steps.send(Step::Commit { answer }).map_err(|_| Error::Aborted)?;
+        match timeout(COMMIT_TIMEOUT, answered).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) | Err(_) => Err(Error::OutcomeUnknown),
+        }
+    }
+
+    pub(in super::super) async fn rollback(mut self) {
+        let (answer, answered) = oneshot::channel();
+        if let Some(steps) = self.steps.take()
+            && steps.send(Step::Rollback { answer }).is_ok()
+        {
+            answered.await.ok();
+        }
+    }
+
+    fn send(&mut self, step: Step) -> Result<(), Error> {
+        match &self.steps {
+            // The thread has ended the turn, which it does when the transaction was lost.
+            Some(steps) => steps.send(step).map_err(|_| Error::Aborted),
+            None => {
+                self.steps = Some(self.sqlite.turns(self.mode).take(self.mode, step)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Once COMMIT is on its way, only its answer tells what happened.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+async fn wait<T>(
+    answered: oneshot::Receiver<Result<T, Error>>,
+    deadline: Instant,
+) -> Result<T, Error> {
+    match timeout_at(deadline, answered).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(Error::Aborted),
+        Err(_elapsed) => Err(Error::Timeout),
+    }
+}

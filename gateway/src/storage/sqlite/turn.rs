@@ -1,0 +1,75 @@
+//! A turn: the time in which one request has a connection, and its thread, to itself.
+//!
+//! A request sends its turn into a queue and its statements into the turn. Both ends notice when
+//! the other goes away: a turn whose request is gone is rolled back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::super::error::Error;
+use super::super::sql::{Query, SqlRows};
+use super::super::transaction::TransactionMode;
+
+/// What a request asks of the thread that has its turn.
+pub(super) enum Step {
+    Run { query: Query, deadline: Instant, answer: oneshot::Sender<Result<SqlRows, Error>> },
+    Control { sql: &'static str, answer: oneshot::Sender<Result<(), Error>> },
+    Commit { answer: oneshot::Sender<Result<(), Error>> },
+    Rollback { answer: oneshot::Sender<Result<(), Error>> },
+}
+
+/// A turn as the thread sees it.
+pub(super) struct Turn {
+    pub(super) mode: TransactionMode,
+    pub(super) steps: Receiver<Step>,
+    /// Counts this turn as open until it is dropped.
+    _open: Open,
+}
+
+/// The queue of turns of one thread or of several.
+#[derive(Clone, Debug)]
+pub(super) struct Turns {
+    queue: Sender<Turn>,
+    open: Arc<AtomicU32>,
+}
+
+impl Turns {
+    pub(super) fn new() -> (Self, Receiver<Turn>) {
+        let (queue, turns) = mpsc::channel();
+        (Self { queue, open: Arc::default() }, turns)
+    }
+
+    /// Queue a turn with its first step, and give back the end that further steps go into.
+    pub(super) fn take(&self, mode: TransactionMode, first: Step) -> Result<Sender<Step>, Error> {
+        let (sender, steps) = mpsc::channel();
+        // The receiver is at hand, so neither of these fails but when the thread has ended.
+        sender.send(first).map_err(|_| Error::Unavailable)?;
+        let turn = Turn { mode, steps, _open: Open::new(&self.open) };
+        self.queue.send(turn).map_err(|_| Error::Unavailable)?;
+        Ok(sender)
+    }
+
+    /// Turns that wait or run now.
+    pub(super) fn open(&self) -> u32 {
+        self.open.load(Ordering::Acquire)
+    }
+}
+
+struct Open(Arc<AtomicU32>);
+
+impl Open {
+    fn new(count: &Arc<AtomicU32>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,183 @@
+//! The thread that writes: group commit.
+//!
+//! One outer transaction holds the turns of several requests, one after the other, each in a
+//! savepoint. A turn that is rolled back undoes its savepoint only. The group ends when no turn
+//! waits or it has become long; then one COMMIT, one fsync, and every turn is acknowledged.
+
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::super::error::Error;
+use super::connection::Deadline;
+use super::error::classify;
+use super::turn::{Step, Turn, Turns};
+use super::value;
+use super::version::Versions;
+
+/// No new turn joins a group that is as old as this: those before it wait for their answer.
+const MAX_GROUP_AGE: Duration = Duration::from_millis(10);
+/// Nor one that has so many.
+const MAX_GROUP_TURNS: usize = 256;
+
+/// Start the thread and give back its queue.
+pub(super) fn start(mut connection: Connection) -> Result<Turns, Error> {
+    let versions = Versions::new(&connection).map_err(|error| classify(&error))?;
+    let deadline = Deadline::watch(&mut connection)?;
+    let (turns, queue) = Turns::new();
+    let mut writer = Writer { connection, deadline, versions };
+    thread::Builder::new()
+        .name("sqlite-writer".to_owned())
+        .spawn(move || {
+            while let Ok(turn) = queue.recv() {
+                writer.group(turn, &queue);
+            }
+        })
+        .map_err(|error| Error::Other(format!("a thread for SQLite: {error}")))?;
+    Ok(turns)
+}
+
+type Answer = oneshot::Sender<Result<(), Error>>;
+
+struct Writer {
+    connection: Connection,
+    deadline: Deadline,
+    versions: Versions,
+}
+
+/// How a turn ended.
+enum End {
+    /// It waits for the group's commit.
+    Committed(Answer),
+    RolledBack,
+    /// `SQLite` has rolled the whole group back, as it does after some errors.
+    GroupLost,
+}
+
+impl Writer {
+    fn group(&mut self, first: Turn, queue: &Receiver<Turn>) {
+        if let Err(error) = self.begin() {
+            refuse(&first, &classify(&error));
+            return;
+        }
+        let began = Instant::now();
+        let mut committed = Vec::new();
+        let mut next = Some(first);
+        while let Some(turn) = next {
+            match self.turn(&turn) {
+                End::Committed(answer) => committed.push(answer),
+                End::RolledBack => {}
+                End::GroupLost => {
+                    if !self.connection.is_autocommit() {
+                        self.control("ROLLBACK").ok();
+                    }
+                    // Nothing of it was committed, so each may run again.
+                    return acknowledge(committed, &Err(Error::Aborted));
+                }
+            }
+            let room = committed.len() < MAX_GROUP_TURNS && began.elapsed() < MAX_GROUP_AGE;
+            next = if room { queue.try_recv().ok() } else { None };
+        }
+        acknowledge(committed, &self.commit());
+    }
+
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        self.deadline.clear();
+        self.versions.reserve(&self.connection)?;
+        self.connection.execute_batch("BEGIN IMMEDIATE")
+    }
+
+    fn commit(&self) -> Result<(), Error> {
+        self.deadline.clear();
+        let done = self.connection.execute_batch("COMMIT").map_err(|error| {
+            tracing::error!(%error, "SQLite did not commit");
+            classify(&error)
+        });
+        if done.is_err() && !self.connection.is_autocommit() {
+            self.control("ROLLBACK").ok();
+        }
+        done
+    }
+
+    /// Give one request the connection until it ends its transaction.
+    fn turn(&self, turn: &Turn) -> End {
+        if let Err(error) = self.control("SAVEPOINT request") {
+            refuse(turn, &error);
+            return End::GroupLost;
+        }
+        loop {
+            // An error here means that the request is gone: it was given up, or its deadline
+            // has passed.
+            let Ok(step) = turn.steps.recv() else {
+                return self.roll_back();
+            };
+            if let Some(end) = self.step(step) {
+                return end;
+            }
+            if self.connection.is_autocommit() {
+                return End::GroupLost;
+            }
+        }
+    }
+
+    /// Do what the request asks; `Some` when its turn ends with it.
+    fn step(&self, step: Step) -> Option<End> {
+        match step {
+            Step::Run { query, deadline, answer } => {
+                self.deadline.set(deadline);
+                let rows = value::run(&self.connection, &query);
+                answer.send(rows.map_err(|error| classify(&error))).ok();
+                None
+            }
+            Step::Control { sql, answer } => {
+                answer.send(self.control(sql)).ok();
+                None
+            }
+            Step::Commit { answer } => Some(match self.control("RELEASE SAVEPOINT request") {
+                Ok(()) => End::Committed(answer),
+                Err(error) => {
+                    answer.send(Err(error)).ok();
+                    self.roll_back()
+                }
+            }),
+            Step::Rollback { answer } => {
+                let end = self.roll_back();
+                answer.send(Ok(())).ok();
+                Some(end)
+            }
+        }
+    }
+
+    fn roll_back(&self) -> End {
+        match self.control("ROLLBACK TO SAVEPOINT request; RELEASE SAVEPOINT request") {
+            Ok(()) => End::RolledBack,
+            Err(_) => End::GroupLost,
+        }
+    }
+
+    fn control(&self, sql: &str) -> Result<(), Error> {
+        self.deadline.clear();
+        self.connection.execute_batch(sql).map_err(|error| classify(&error))
+    }
+}
+
+/// Answer a turn that cannot run.
+fn refuse(turn: &Turn, error: &Error) {
+    match turn.steps.recv() {
+        Ok(Step::Run { answer, .. }) => drop(answer.send(Err(error.clone()))),
+        Ok(Step::Control { answer, .. } | Step::Commit { answer } | Step::Rollback { answer }) => {
+            drop(answer.send(Err(error.clone())));
+        }
+        Err(_) => {}
+    }
+}
+
+fn acknowledge(answers: Vec<Answer>, done: &Result<(), Error>) {
+    for answer in answers {
+        // Who has stopped waiting learns nothing; the write is there all the same.
+        answer.send(done.clone()).ok();
+    }
+}

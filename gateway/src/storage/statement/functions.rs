@@ -1,0 +1,118 @@
+//! The functions of statements, and what `SQLite` needs to be taught.
+//!
+//! `SQLite` lacks four of them. Its backend registers these scalar functions, deterministic and
+//! innocuous, with the bodies that stand in this file; each gives NULL when an argument is NULL:
+//!
+//! | name | arguments | computes |
+//! |---|---|---|
+//! | `loggia_round` | a REAL | the nearest whole number as REAL, of two equally near the even one: [`round`] |
+//! | `loggia_floor` | a REAL | the greatest whole number not above it, as REAL: [`floor`] |
+//! | `loggia_ceil` | a REAL | the smallest whole number not below it, as REAL: [`ceil`] |
+//! | `loggia_json_contains` | two TEXT holding JSON | 1 where the first contains the second by the rules of `PostgreSQL`'s `@>`, else 0: [`json_contains`] |
+
+use serde_json::Value;
+
+/// A function of one row's values.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Function {
+    Abs,
+    ArrayHasAll,
+    ArrayHasAny,
+    ArrayLength,
+    Ceil,
+    Coalesce,
+    ContainsText,
+    Floor,
+    JsonContains,
+    JsonObject,
+    Length,
+    Lower,
+    NullIf,
+    Round,
+    StartsWith,
+    TimeBucket,
+    Upper,
+}
+
+/// A function of a group's rows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum AggregateFunction {
+    AverageOfIntegers,
+    AverageOfNumbers,
+    Count,
+    CountDistinct,
+    JsonArray,
+    Max,
+    Min,
+    SumOfIntegers,
+    SumOfNumbers,
+}
+
+/// A function of a row and its neighbours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum WindowFunction {
+    Aggregate(AggregateFunction),
+    DenseRank,
+    /// How many rows back.
+    Lag(u16),
+    /// How many rows ahead.
+    Lead(u16),
+    Rank,
+    RowNumber,
+}
+
+/// The nearest whole number; of two equally near the even one, as `PostgreSQL` rounds doubles.
+#[must_use]
+pub fn round(number: f64) -> f64 {
+    number.round_ties_even()
+}
+
+/// The greatest whole number not above this one.
+#[must_use]
+pub fn floor(number: f64) -> f64 {
+    number.floor()
+}
+
+/// The smallest whole number not below this one.
+#[must_use]
+pub fn ceil(number: f64) -> f64 {
+    number.ceil()
+}
+
+/// Whether JSON contains JSON by the rules of `PostgreSQL`'s `@>`. `None` when either text is
+/// not JSON.
+#[must_use]
+pub fn json_contains(text: &str, part: &str) -> Option<bool> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let part: Value = serde_json::from_str(part).ok()?;
+    Some(match (&value, &part) {
+        // At the top, and only there, an array contains a scalar that is one of its elements.
+        (
+            Value::Array(elements),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Null,
+        ) => elements.iter().any(|element| contains(element, &part)),
+        (value, part) => contains(value, part),
+    })
+}
+
+/// Each member of an object and each element of an array must be found, at any place of the array.
+fn contains(value: &Value, part: &Value) -> bool {
+    match (value, part) {
+        (Value::Object(members), Value::Object(part)) => part
+            .iter()
+            .all(|(name, part)| members.get(name).is_some_and(|value| contains(value, part))),
+        (Value::Array(elements), Value::Array(part)) => {
+            part.iter().all(|part| elements.iter().any(|element| contains(element, part)))
+        }
+        (Value::Number(number), Value::Number(part)) => equal_numbers(number, part),
+        (value, part) => value == part,
+    }
+}
+
+/// 1 and 1.0 are the same number.
+fn equal_numbers(one: &serde_json::Number, other: &serde_json::Number) -> bool {
+    match (one.as_i64(), other.as_i64()) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.as_f64() == other.as_f64(),
+    }
+}

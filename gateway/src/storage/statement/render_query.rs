@@ -1,0 +1,160 @@
+//! Queries as text, down to the tables.
+
+use std::fmt::Write as _;
+
+use super::render::Renderer;
+use super::tree::{
+    Body, Common, Expression, From, Grouping, Relation, RelationColumn, RelationId, Select, Source,
+};
+use super::{Bind, Dialect};
+use crate::manifest::FieldType;
+
+/// How many rows a recursive query makes at most. It keeps one that never ends from filling the
+/// memory before the statement's time is over.
+const MAX_RECURSIVE_ROWS: u32 = 100_000;
+
+impl Renderer<'_> {
+    /// The WITH clause.
+    pub(super) fn with(&mut self) {
+        let commons = self.program().commons.clone();
+        if commons.is_empty() {
+            return;
+        }
+        let recursive = commons.iter().any(|common| common.recursive);
+        self.push(if recursive { "WITH RECURSIVE " } else { "WITH " });
+        self.list(commons.len(), |renderer, place| renderer.common(place, &commons[place]));
+        self.push(" ");
+    }
+
+    fn common(&mut self, place: usize, common: &Common) {
+        let _ = write!(self.sql_mut(), "\"c{place}\" (");
+        self.list(common.columns.len(), |renderer, column| {
+            renderer.identifier(&common.columns[column]);
+        });
+        self.push(") AS (");
+        self.body(&common.body, &[]);
+        // PostgreSQL has no LIMIT here, but does not make more rows than it is asked for: there
+        // the limit stands where the query is named.
+        if common.recursive && self.dialect() == Dialect::Sqlite {
+            let _ = write!(self.sql_mut(), " LIMIT {MAX_RECURSIVE_ROWS}");
+        }
+        self.push(")");
+    }
+
+    /// SELECTs and what unites them. The conditions are added to the first.
+    pub(super) fn body(&mut self, body: &Body, conditions: &[&Expression]) {
+        self.select(&body.first, conditions);
+        for (keeps, select) in &body.rest {
+            self.push(if *keeps { " UNION ALL " } else { " UNION " });
+            self.select(select, &[]);
+        }
+    }
+
+    fn select(&mut self, select: &Select, conditions: &[&Expression]) {
+        self.push("SELECT ");
+        self.list(select.items.len(), |renderer, place| {
+            renderer.expression(&select.items[place].expression);
+            renderer.push(" AS ");
+            renderer.identifier(&select.items[place].name);
+        });
+        self.from_and_filter(select, conditions);
+        if let Grouping::By(terms) = &select.grouping {
+            self.push(" GROUP BY ");
+            self.joined(terms.iter().map(|term| &term.expression), ", ");
+        }
+        if let Some(having) = &select.having {
+            self.push(" HAVING ");
+            self.expression(having);
+        }
+    }
+
+    /// FROM and WHERE.
+    pub(super) fn from_and_filter(&mut self, select: &Select, conditions: &[&Expression]) {
+        for (place, from) in select.from.iter().enumerate() {
+            self.from_one(place == 0, from);
+        }
+        let all: Vec<&Expression> =
+            select.filter.iter().chain(conditions.iter().copied()).collect();
+        if !all.is_empty() {
+            self.push(" WHERE ");
+            self.joined(all, " AND ");
+        }
+    }
+
+    fn from_one(&mut self, first: bool, from: &From) {
+        self.push(match &from.join {
+            _ if first => " FROM ",
+            Some(join) if join.outer => " LEFT JOIN ",
+            _ => " JOIN ",
+        });
+        self.relation(from.relation);
+        if let Some(join) = &from.join {
+            self.push(" ON ");
+            self.expression(&join.on);
+        }
+    }
+
+    /// A relation under its alias.
+    fn relation(&mut self, id: RelationId) {
+        let Relation { source, columns } = self.program().relations[id].clone();
+        match source {
+            Source::Collection { table, expires } => self.collection(&table, expires, &columns),
+            Source::Common(place) => self.named(place),
+            Source::Recursion(place) => {
+                let _ = write!(self.sql_mut(), "\"c{place}\"");
+            }
+            Source::Derived(body) => {
+                self.push("(");
+                self.body(&body, &[]);
+                self.push(")");
+            }
+            // It stands around all others, never among them.
+            Source::Result => {}
+        }
+        let _ = write!(self.sql_mut(), " AS \"t{id}\"");
+    }
+
+    fn named(&mut self, place: usize) {
+        let recursive = self.program().commons[place].recursive;
+        let _ = match (recursive, self.dialect()) {
+            (true, Dialect::Postgres) => {
+                write!(self.sql_mut(), "(SELECT * FROM \"c{place}\" LIMIT {MAX_RECURSIVE_ROWS})")
+            }
+            _ => write!(self.sql_mut(), "\"c{place}\""),
+        };
+    }
+
+    /// The rows of a collection that exist for the tenant: the wall between tenants. There is no
+    /// other way from a statement to a table.
+    fn collection(&mut self, table: &str, expires: bool, columns: &[RelationColumn]) {
+        let used = columns.iter().filter(|column| column.used);
+        let used: Vec<_> = used
+            .filter_map(|column| Some((column.physical.as_deref()?, column.name.as_str())))
+            .collect();
+        self.push("(SELECT ");
+        if used.is_empty() {
+            self.push("1 AS \"#\"");
+        }
+        self.list(used.len(), |renderer, place| {
+            renderer.push("\"d\".");
+            renderer.identifier(used[place].0);
+            renderer.push(" AS ");
+            renderer.identifier(used[place].1);
+        });
+        self.push(" FROM ");
+        self.identifier(table);
+        self.push(" AS \"d\" WHERE \"d\".\"tenant\" = ");
+        self.bind(Bind::Tenant, FieldType::Integer);
+        if expires {
+            self.push(" AND (\"d\".\"expires_at\" IS NULL OR \"d\".\"expires_at\" > ");
+            self.bind(Bind::Now, FieldType::Timestamp);
+            self.push(")");
+        }
+        self.push(")");
+    }
+
+    pub(super) fn column(&mut self, relation: RelationId, name: &str) {
+        let _ = write!(self.sql_mut(), "\"t{relation}\".");
+        self.identifier(name);
+    }
+}

@@ -1,0 +1,327 @@
+//! One database with what the gateway keeps in it for itself: tenants, manifests, secrets.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rand::Rng as _;
+
+use super::clock::Clock;
+use super::cursor::Seal;
+use super::error::Error;
+use super::postgres::{self, Postgres};
+use super::schema::Schema;
+use super::session::{Session, SessionOptions};
+use super::sql::{Query, SqlRows, SqlValue};
+use super::sqlite::{self, Sqlite};
+use super::statement::Dialect;
+use super::transaction::{Transaction, TransactionMode};
+use crate::manifest::Manifest;
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// A `PostgreSQL` server.
+    Postgres(postgres::Options),
+    /// A file.
+    Sqlite(PathBuf),
+}
+
+/// An open database.
+#[derive(Debug)]
+pub struct Storage {
+    backend: Backend,
+    clock: Arc<Clock>,
+    seal: Seal,
+}
+
+/// The two databases: a closed set.
+#[derive(Debug)]
+enum Backend {
+    Postgres(Postgres),
+    Sqlite(Sqlite),
+}
+
+/// Whose documents. Made by [`Storage::tenant`] only.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Tenant(i64);
+
+impl Tenant {
+    /// The key in the database's tables.
+    pub(super) fn key(self) -> i64 {
+        self.0
+    }
+}
+
+/// What is taken from the database now: nothing, when no request is under way.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct InUse {
+    /// Connections or turns that are not back in the pool.
+    pub connections: u32,
+}
+
+/// Why a plugin's collections cannot be served from this database.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The manifest itself; each fault in a line.
+    #[error("{}", .0.join("\n"))]
+    Manifest(Vec<String>),
+    /// What is declared differs from the tables that are there.
+    #[error(
+        "the collection {collection} of {plugin} is declared otherwise than it is stored \
+         (fields, indexes or expiry differ); this version of the gateway can add collections, \
+         but not change one: give the changed collection a new name"
+    )]
+    Changed {
+        /// The plugin's name.
+        plugin: String,
+        /// The collection's name.
+        collection: String,
+    },
+    /// The database's failure.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+impl Storage {
+    /// Open a database, making what does not exist in it.
+    ///
+    /// # Errors
+    /// It cannot be reached or opened, or the gateway's own tables cannot be brought up to date.
+    pub async fn open(location: &Location) -> Result<Arc<Self>, Error> {
+        let clock = Arc::<Clock>::default();
+        let backend = match location {
+            Location::Postgres(options) => {
+                Backend::Postgres(Postgres::open(options, Arc::clone(&clock)).await?)
+            }
+            Location::Sqlite(path) => {
+                let path = path.clone();
+                let opened = tokio::task::spawn_blocking(move || Sqlite::open(&path)).await;
+                let opened = opened.map_err(|error| Error::Other(error.to_string()))?;
+                Backend::Sqlite(opened?)
+            }
+        };
+        let secret = backend.secret("cursor").await?;
+        Ok(Arc::new(Self { backend, clock, seal: Seal::new(&secret) }))
+    }
+
+    /// Which SQL it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.backend.dialect()
+    }
+
+    /// Whether it is the embedded database, whose one writer all requests share.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.dialect() == Dialect::Sqlite
+    }
+
+    /// Now, on the database's clock, in microseconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    /// Compile a manifest and make the tables that it declares where they do not exist.
+    ///
+    /// # Errors
+    /// See [`InstallError`].
+    pub async fn install(
+        &self,
+        manifest: &Manifest,
+        manifest_text: &str,
+    ) -> Result<Arc<Schema>, InstallError> {
+        let dialect = self.dialect();
+        let schema = Schema::compile(manifest, dialect).map_err(InstallError::Manifest)?;
+        if let Some(applied) = self.applied_manifest(&manifest.name).await?
+            && let Some(collection) = changed_collection(&applied, manifest_text)
+        {
+            return Err(InstallError::Changed { plugin: manifest.name.clone(), collection });
+        }
+        self.backend.install(&schema.ddl(dialect)).await?;
+        let (name, text) = (manifest.name.as_str(), manifest_text);
+        self.backend.run(dialect.save_manifest(), vec![name.into(), text.into()]).await?;
+        Ok(Arc::new(schema))
+    }
+
+    async fn applied_manifest(&self, plugin: &str) -> Result<Option<String>, Error> {
+        let sql = self.dialect().applied_manifest();
+        let rows = self.backend.run(sql, vec![plugin.into()]).await?;
+        Ok(rows.values.into_iter().next().and_then(SqlValue::into_text))
+    }
+
+    /// The tenant of this name, made when it is new.
+    ///
+    /// # Errors
+    /// The database's failure.
+    pub async fn tenant(&self, name: &str) -> Result<Tenant, Error> {
+        let dialect = self.dialect();
+        self.backend.run(dialect.insert_tenant(), vec![name.into()]).await?;
+        let rows = self.backend.run(dialect.tenant(), vec![name.into()]).await?;
+        let key = rows.first_integer();
+        key.map(Tenant).ok_or_else(|| Error::Other(format!("the tenant {name} was not stored")))
+    }
+
+    /// What one run of one request may do.
+    #[must_use]
+    pub fn session(
+        self: &Arc<Self>,
+        tenant: Tenant,
+        schema: &Arc<Schema>,
+        options: SessionOptions,
+    ) -> Session {
+        Session::new(Arc::clone(self), Arc::clone(schema), tenant, options)
+    }
+
+    /// What is taken from the database now.
+    #[must_use]
+    pub fn in_use(&self) -> InUse {
+        InUse {
+            connections: match &self.backend {
+                Backend::Postgres(postgres) => postgres.connections_out(),
+                Backend::Sqlite(sqlite) => sqlite.transactions_open(),
+            },
+        }
+    }
+
+    pub(super) fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    pub(super) fn transaction(&self, mode: TransactionMode) -> Transaction {
+        match &self.backend {
+            Backend::Postgres(postgres) => {
+                Transaction::Postgres(postgres::Transaction::new(postgres.clone(), mode))
+            }
+            Backend::Sqlite(sqlite) => {
+                Transaction::Sqlite(sqlite::Transaction::new(sqlite.clone(), mode))
+            }
+        }
+    }
+}
+
+impl Backend {
+    fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgres(_) => Dialect::Postgres,
+            Self::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// Run one of the gateway's own statements.
+    async fn run(&self, sql: &str, binds: Vec<SqlValue>) -> Result<SqlRows, Error> {
+        let query = Query { sql: sql.into(), binds };
+        match self {
+            Self::Postgres(postgres) => postgres.run(&query).await,
+            Self::Sqlite(sqlite) => {
+                let answers = sqlite.run_all(vec![query]).await?;
+                Ok(answers.into_iter().next().unwrap_or_default())
+            }
+        }
+    }
+
+    async fn install(&self, statements: &[String]) -> Result<(), Error> {
+        match self {
+            Self::Postgres(postgres) => postgres.install(statements).await,
+            Self::Sqlite(sqlite) => {
+                let queries = statements
+                    .iter()
+                    .map(|sql| Query { sql: sql.as_str().into(), binds: Vec::new() })
+                    .collect();
+                sqlite.run_all(queries).await.map(drop)
+            }
+        }
+    }
+
+    /// A secret of this database, made by whoever asks first.
+    async fn secret(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let dialect = self.dialect();
+        let mut fresh = vec![0; 32];
+        rand::rng().fill_bytes(&mut fresh);
+        let binds = vec![name.into(), SqlValue::Bytes(fresh)];
+        self.run(dialect.insert_secret(), binds).await?;
+        let rows = self.run(dialect.secret(), vec![name.into()]).await?;
+        match rows.values.into_iter().next() {
+            Some(SqlValue::Bytes(secret)) => Ok(secret),
+            _ => Err(Error::Other(format!("the secret {name} was not stored"))),
+        }
+    }
+}
+
+impl From<&str> for SqlValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+/// The first collection that stands in both manifests and is not declared the same.
+fn changed_collection(applied: &str, declared: &str) -> Option<String> {
+    let (applied, declared) = (Manifest::parse(applied).ok()?, Manifest::parse(declared).ok()?);
+    let form = |collection: &crate::manifest::CollectionDeclaration| {
+        let expires = collection.expires();
+        format!("{:?} {:?} {expires}", collection.fields, collection.indexes)
+    };
+    let changed = declared.collections.iter().find(|collection| {
+        let stored = applied.collections.iter().find(|stored| stored.name == collection.name);
+        stored.is_some_and(|stored| form(stored) != form(collection))
+    });
+    changed.map(|collection| collection.name.clone())
+}
+
+/// The gateway's own statements. `PostgreSQL` numbers parameters with `$`, `SQLite` with `?`.
+impl Dialect {
+    fn applied_manifest(self) -> &'static str {
+        match self {
+            Self::Postgres => "SELECT manifest FROM loggia_plugin WHERE name = $1",
+            Self::Sqlite => "SELECT manifest FROM loggia_plugin WHERE name = ?1",
+        }
+    }
+
+    fn save_manifest(self) -> &'static str {
+        match self {
+            Self::Postgres => {
+                "INSERT INTO loggia_plugin (name, manifest) VALUES ($1, $2) \
+                 ON CONFLICT (name) DO UPDATE SET manifest = excluded.manifest, applied_at = now() \
+                 WHERE loggia_plugin.manifest <> excluded.manifest"
+            }
+            Self::Sqlite => {
+                "INSERT INTO loggia_plugin (name, manifest) VALUES (?1, ?2) \
+                 ON CONFLICT (name) DO UPDATE SET manifest = excluded.manifest, \
+                 applied_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
+                 WHERE loggia_plugin.manifest <> excluded.manifest"
+            }
+        }
+    }
+
+    fn insert_tenant(self) -> &'static str {
+        match self {
+            Self::Postgres => "INSERT INTO loggia_tenant (name) VALUES ($1) ON CONFLICT DO NOTHING",
+            Self::Sqlite => "INSERT INTO loggia_tenant (name) VALUES (?1) ON CONFLICT DO NOTHING",
+        }
+    }
+
+    fn tenant(self) -> &'static str {
+        match self {
+            Self::Postgres => "SELECT id FROM loggia_tenant WHERE name = $1",
+            Self::Sqlite => "SELECT id FROM loggia_tenant WHERE name = ?1",
+        }
+    }
+
+    fn insert_secret(self) -> &'static str {
+        match self {
+            Self::Postgres => {
+                "INSERT INTO loggia_secret (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+            }
+            Self::Sqlite => {
+                "INSERT INTO loggia_secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING"
+            }
+        }
+    }
+
+    fn secret(self) -> &'static str {
+        match self {
+            Self::Postgres => "SELECT value FROM loggia_secret WHERE name = $1",
+            Self::Sqlite => "SELECT value FROM loggia_secret WHERE name = ?1",
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A transaction on either database.
+//!
+//! It begins with its first statement. Dropping it undoes it: a request that is given up, for
+//! whatever reason, leaves nothing behind.
+
+use tokio::time::Instant;
+
+use super::error::Error;
+use super::sql::{Query, SqlRows};
+use super::{postgres, sqlite};
+
+/// How statements are put together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum TransactionMode {
+    /// One snapshot; writes are refused.
+    Read,
+    /// READ COMMITTED on `PostgreSQL`, BEGIN IMMEDIATE on `SQLite`.
+    Write,
+    /// Each statement by itself.
+    Autocommit,
+}
+
+/// A transaction, or in autocommit mode the right to run statements by themselves.
+pub(super) enum Transaction {
+    Postgres(postgres::Transaction),
+    Sqlite(sqlite::Transaction),
+}
+
+impl Transaction {
+    /// Run one statement and read its whole answer.
+    pub(super) async fn run(
+        &mut self,
+        query: Query,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
+        match self {
+            Self::Postgres(transaction) => transaction.run(&query, deadline).await,
+            Self::Sqlite(transaction) => transaction.run(query, deadline).await,
+        }
+    }
+
+    /// Mark the place to which [`Self::rollback_to_savepoint`] goes back.
+    pub(super) async fn savepoint(&mut self, deadline: Instant) -> Result<(), Error> {
+        self.control("SAVEPOINT call", deadline).await
+    }
+
+    /// The savepoint is not needed any more.
+    pub(super) async fn release_savepoint(&mut self, deadline: Instant) -> Result<(), Error> {
+        self.control("RELEASE SAVEPOINT call", deadline).await
+    }
+
+    /// Undo what was done since the savepoint, and let go of it.
+    pub(super) async fn rollback_to_savepoint(&mut self, deadline: Instant) -> Result<(), Error> {
+        self.control("ROLLBACK TO SAVEPOINT call", deadline).await?;
+        self.release_savepoint(deadline).await
+    }
+
+    async fn control(&mut self, sql: &'static str, deadline: Instant) -> Result<(), Error> {
+        match self {
+            Self::Postgres(transaction) => transaction.control(sql, deadline).await,
+            Self::Sqlite(transaction) => transaction.control(sql, deadline).await,
+        }
+    }
+
+    /// Make it last. `Ok` means that the database has confirmed it.
+    pub(super) async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Sqlite(transaction) => transaction.commit().await,
+        }
+    }
+
+    /// Undo it, and wait until it is undone.
+    pub(super) async fn rollback(self) {
+        match self {
+            Self::Postgres(transaction) => transaction.rollback().await,
+            Self::Sqlite(transaction) => transaction.rollback().await,
+        }
+    }
+}

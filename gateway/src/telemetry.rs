@@ -1,0 +1,19 @@
+//! Where log lines go: standard error, as text for people or as JSON for machines.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+/// tokio-postgres logs whole statements at debug level, and with them what clients have sent.
+const DEFAULT_FILTER: &str = "info,tokio_postgres=warn,refinery_core=warn,wasmtime=warn";
+
+/// Set up the log once for the process. `RUST_LOG` overrides the filter.
+pub fn init() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        log.init();
+    } else {
+        log.json().flatten_event(true).init();
+    }
+}

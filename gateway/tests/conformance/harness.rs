@@ -1,0 +1,39 @@
+//! What every case stands on: a gateway of its own, with a database of its own.
+
+mod client;
+mod database;
+mod gateway;
+
+pub(crate) use client::Answer;
+pub(crate) use database::Database;
+pub(crate) use gateway::TestGateway;
+
+/// Make each of these functions two tests, one for each database.
+///
+/// A case is `async fn name(gateway: &TestGateway)`. Where it needs another configuration, it
+/// stands behind `with` as a function that changes the default one.
+macro_rules! on_both_databases {
+    ($($(#[$note:meta])* $case:ident $(with $configure:path)?),+ $(,)?) => {
+        $($(#[$note])* mod $case {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                use $crate::harness::{Database, TestGateway};
+                #[allow(unused_mut, unused_assignments, reason = "only where `with` is given")]
+                let mut configure: fn(&mut loggia::config::Config) = |_| {};
+                $(configure = $configure;)?
+                super::$case(&TestGateway::start(Database::sqlite(), configure).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                use $crate::harness::{Database, TestGateway};
+                #[allow(unused_mut, unused_assignments, reason = "only where `with` is given")]
+                let mut configure: fn(&mut loggia::config::Config) = |_| {};
+                $(configure = $configure;)?
+                let database = Database::postgres().await;
+                super::$case(&TestGateway::start(database, configure).await).await;
+            }
+        })+
+    };
+}
+pub(crate) use on_both_databases;

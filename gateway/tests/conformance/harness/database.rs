@@ -1,0 +1,70 @@
+//! A database of its own for each test, gone when the test is over.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+use tokio_postgres::NoTls;
+
+/// An empty database.
+#[derive(Debug)]
+pub(crate) enum Database {
+    Sqlite(TempDir),
+    Postgres { server: String, name: String },
+}
+
+/// Set by `cargo xtask test` for the server that it has started.
+const SERVER_VARIABLE: &str = "LOGGIA_TEST_POSTGRES";
+
+impl Database {
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    /// # Panics
+    /// There is no server: a suite that left these cases out would say nothing about them.
+    pub(crate) async fn postgres() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let server = std::env::var(SERVER_VARIABLE)
+            .unwrap_or_else(|_| panic!("{SERVER_VARIABLE} is not set; run `cargo xtask test`"));
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("loggia_test_{}_{number}", std::process::id());
+        administer(&server, &format!("CREATE DATABASE {name}")).await;
+        Self::Postgres { server, name }
+    }
+
+    /// The URL for `storage.url`.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("loggia.db").display()),
+            Self::Postgres { server, name } => {
+                let (prefix, _) = server.rsplit_once('/').expect("the URL names a database");
+                format!("{prefix}/{name}")
+            }
+        }
+    }
+}
+
+impl Drop for Database {
+    /// In a thread of its own, because a test's runtime does not let a drop wait for it.
+    fn drop(&mut self) {
+        let Self::Postgres { server, name } = self else {
+            return;
+        };
+        let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(administer(&server, &sql));
+        });
+        if dropping.join().is_err() && !std::thread::panicking() {
+            panic!("the database {name} could not be dropped");
+        }
+    }
+}
+
+async fn administer(server: &str, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    client.batch_execute(sql).await.unwrap();
+    drop(client);
+    driver.await.unwrap().ok();
+}

@@ -1,0 +1,120 @@
+//! A kind of documents, with its fields and indexes.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// A kind of documents that the plugin stores.
+#[derive(Clone, Debug, Serialize)]
+pub struct Collection {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_version: Option<u32>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    fields: Map<String, Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    indexes: Vec<Index>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    expires: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_seconds: Option<u32>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Index {
+    name: String,
+    fields: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unique: bool,
+}
+
+impl Collection {
+    /// Begin a collection; its name is of lower-case words with underscores between them.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            schema_version: None,
+            fields: Map::new(),
+            indexes: Vec::new(),
+            expires: false,
+            ttl_seconds: None,
+        }
+    }
+
+    /// Number the form of the bodies. It grows when that form changes.
+    #[must_use]
+    pub fn schema_version(mut self, version: u32) -> Self {
+        self.schema_version = Some(version);
+        self
+    }
+
+    /// Declare that the member of this name, at the top of the body, is a typed column.
+    #[must_use]
+    pub fn field(mut self, name: &str, field_type: FieldType) -> Self {
+        self.fields.insert(name.to_owned(), json!(field_type));
+        self
+    }
+
+    /// Declare a typed column for a member deeper in the body, by JSON Pointers: the first that
+    /// exists counts.
+    #[must_use]
+    pub fn field_at(mut self, name: &str, field_type: FieldType, paths: &[&str]) -> Self {
+        let path = if let [path] = paths { json!(path) } else { json!(paths) };
+        self.fields.insert(name.to_owned(), json!({"type": field_type, "path": path}));
+        self
+    }
+
+    /// Index these fields in this order; a leading `-` means descending.
+    #[must_use]
+    pub fn index(self, name: &str, fields: &[&str]) -> Self {
+        self.add_index(name, fields, false)
+    }
+
+    /// Index these fields, and allow at most one document with the same values in them. A
+    /// document that lacks one of the fields does not count.
+    #[must_use]
+    pub fn unique_index(self, name: &str, fields: &[&str]) -> Self {
+        self.add_index(name, fields, true)
+    }
+
+    /// Let documents carry a time to live.
+    #[must_use]
+    pub fn expires(mut self) -> Self {
+        self.expires = true;
+        self
+    }
+
+    /// Give every document this time to live unless its write says otherwise.
+    #[must_use]
+    pub fn ttl_seconds(mut self, seconds: u32) -> Self {
+        self.ttl_seconds = Some(seconds);
+        self
+    }
+
+    fn add_index(mut self, name: &str, fields: &[&str], unique: bool) -> Self {
+        let fields = fields.iter().map(|&field| field.to_owned()).collect();
+        self.indexes.push(Index { name: name.to_owned(), fields, unique });
+        self
+    }
+}
+
+/// The type of a declared field. A member of another type is refused when it is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    /// Unicode text, compared byte by byte.
+    Text,
+    /// A whole number of 64 bits.
+    Integer,
+    /// A finite double.
+    Number,
+    /// True or false.
+    Boolean,
+    /// RFC 3339 text in the body, a time in statements.
+    Timestamp,
+    /// A list of text.
+    #[serde(rename = "text[]")]
+    Texts,
+    /// Any JSON value: can be read, not compared.
+    Json,
+}

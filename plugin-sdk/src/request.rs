@@ -1,0 +1,242 @@
+//! What a handler is asked.
+
+use std::cell::Cell;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use crate::bindings::exports::loggia::plugin::handler;
+use crate::conditions::Conditions;
+use crate::problem::{Failure, Problem};
+use crate::storage::{Collection, Precondition};
+use crate::timestamp::Timestamp;
+use crate::uuid;
+
+pub use handler::Principal;
+
+/// One request. The gateway has matched the route, checked the parameters and read the body.
+#[derive(Debug)]
+pub struct Request {
+    raw: handler::Request,
+    /// How many ids were made.
+    uuids: Cell<u64>,
+}
+
+impl Request {
+    /// The name of the operation in the manifest.
+    #[must_use]
+    pub fn operation(&self) -> &str {
+        &self.raw.operation
+    }
+
+    /// The decoded value of a parameter of the path, counted from 0.
+    ///
+    /// # Panics
+    /// The operation's path has no such parameter.
+    #[must_use]
+    pub fn path_param(&self, place: usize) -> &str {
+        &self.raw.path_params[place]
+    }
+
+    /// The first value of a parameter of the query. Defaults of the manifest are filled in.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query_all(name).next()
+    }
+
+    /// All values of a parameter that may be repeated.
+    pub fn query_all(&self, name: &str) -> impl Iterator<Item = &str> {
+        values(&self.raw.query, name)
+    }
+
+    /// A parameter of the query as another type.
+    ///
+    /// # Errors
+    /// 400 `invalid-parameter`. Where the manifest declares the parameter's type, the gateway has
+    /// refused such a value already.
+    pub fn query_as<T: FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
+        let value = self.query(name).map(str::parse).transpose();
+        value.map_err(|_| {
+            Problem::new(400, "invalid-parameter", format!("the parameter {name} cannot be read"))
+                .with("parameter", name)
+                .into()
+        })
+    }
+
+    /// The first value of a header; names are in lower case. Besides `content-type`, `if-match`
+    /// and `if-none-match` only those that the manifest asks for are there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        values(&self.raw.headers, name).next()
+    }
+
+    /// The body. Where the operation takes JSON, it is well-formed.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.raw.body
+    }
+
+    /// The body as text.
+    ///
+    /// # Errors
+    /// 400 `invalid-text` where it is not UTF-8, which a JSON body always is.
+    pub fn text(&self) -> Result<&str, Failure> {
+        std::str::from_utf8(&self.raw.body)
+            .map_err(|_| Problem::new(400, "invalid-text", "the body is not UTF-8").into())
+    }
+
+    /// The body as a value. It may borrow from the body.
+    ///
+    /// # Errors
+    /// 400 `invalid-json` with `line` and `column`, where the body does not have the form of a
+    /// `T`.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.raw.body).map_err(|fault| {
+            Problem::new(400, "invalid-json", fault.to_string())
+                .with("line", fault.line())
+                .with("column", fault.column())
+                .into()
+        })
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.raw.principal
+    }
+
+    /// The time to use, on the database's clock. The same in a re-run after a lost race.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.raw.now)
+    }
+
+    /// When the request arrived. The same in every run of it.
+    #[must_use]
+    pub fn received_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.raw.received_at)
+    }
+
+    /// A new random id, in the text form of a UUID of version 4. Each call makes another one; a
+    /// re-run of the request makes the same ones again. They are no secret: who knows one can
+    /// work out the others of the same request.
+    #[must_use]
+    pub fn uuid(&self) -> String {
+        let place = self.uuids.get();
+        self.uuids.set(place + 1);
+        uuid::make(self.raw.entropy, place)
+    }
+
+    /// What the gateway tells besides, such as the `trace-id`.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        values(&self.raw.attributes, name).next()
+    }
+
+    /// What `If-Match` and `If-None-Match` demand, for a handler that reads before it writes.
+    #[must_use]
+    pub fn conditions(&self) -> Conditions {
+        Conditions::parse(&self.raw.headers)
+    }
+
+    /// What `If-Match` and `If-None-Match` demand, as the precondition of one write.
+    ///
+    /// ```no_run
+    /// # use loggia_plugin_sdk::{Collection, Failure, Request, Response};
+    /// # const NOTES: Collection<String> = Collection::new("note");
+    /// fn delete(request: &Request) -> Result<Response, Failure> {
+    ///     let id = request.path_param(0);
+    ///     NOTES.delete(id).when(request.precondition(&NOTES, id)?).run()?;
+    ///     Ok(Response::empty(204))
+    /// }
+    /// ```
+    ///
+    /// The document is read only where the headers hold a list of several tags.
+    ///
+    /// # Errors
+    /// 412 `precondition-failed` where no document can meet them, or where the one that was read
+    /// does not.
+    pub fn precondition<T>(
+        &self,
+        collection: &Collection<T>,
+        id: &str,
+    ) -> Result<Precondition, Failure> {
+        let conditions = self.conditions();
+        match conditions.as_precondition() {
+            Some(precondition) => Ok(precondition),
+            None => conditions.check(collection.get_json(id)?.map(|found| found.version)),
+        }
+    }
+}
+
+impl From<handler::Request> for Request {
+    fn from(raw: handler::Request) -> Self {
+        Self { raw, uuids: Cell::new(0) }
+    }
+}
+
+fn values<'a>(pairs: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
+    pairs.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(body: &str) -> Request {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        Request::from(handler::Request {
+            operation: "get-note".to_owned(),
+            path_params: vec!["a/b".to_owned()],
+            query: vec![pair("tag", "x"), pair("limit", "50"), pair("tag", "y")],
+            headers: vec![pair("if-match", "\"7\"")],
+            body: body.as_bytes().to_vec(),
+            principal: Principal { subject: "anonymous".to_owned(), roles: Vec::new() },
+            received_at: 1,
+            now: 2,
+            entropy: (3, 4),
+            attributes: vec![pair("trace-id", "t")],
+        })
+    }
+
+    #[test]
+    fn parameters_are_found_by_name() {
+        let request = request("");
+        assert_eq!(request.path_param(0), "a/b");
+        assert_eq!(request.query("tag"), Some("x"));
+        assert_eq!(request.query_all("tag").collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(request.query_as::<u32>("limit"), Ok(Some(50)));
+        assert_eq!(request.query_as::<u32>("offset"), Ok(None));
+        assert!(request.query_as::<u32>("tag").is_err());
+        assert_eq!(request.header("if-match"), Some("\"7\""));
+        assert_eq!(request.attribute("trace-id"), Some("t"));
+        assert_eq!((request.received_at().as_micros(), request.now().as_micros()), (1, 2));
+    }
+
+    #[test]
+    fn a_body_of_another_form_is_refused_with_its_place() {
+        assert_eq!(request("[1, 2]").json::<Vec<u32>>(), Ok(vec![1, 2]));
+        let Err(Failure::Problem(problem)) = request("[1,\n \"x\"]").json::<Vec<u32>>() else {
+            panic!("the body was taken");
+        };
+        assert_eq!((problem.status, problem.code.as_str()), (400, "invalid-json"));
+        assert_eq!(
+            (&problem.extensions["line"], &problem.extensions["column"]),
+            (&2.into(), &4.into())
+        );
+    }
+
+    #[test]
+    fn a_precondition_of_one_tag_reads_nothing() {
+        const NOTES: Collection<()> = Collection::new("note");
+        assert_eq!(request("").precondition(&NOTES, "a"), Ok(Precondition::Version(7)));
+    }
+
+    #[test]
+    fn ids_differ_within_a_request_and_not_between_its_runs() {
+        let (first_run, second_run) = (request(""), request(""));
+        let id = first_run.uuid();
+        assert_ne!(first_run.uuid(), id);
+        assert_eq!(second_run.uuid(), id);
+    }
+}
