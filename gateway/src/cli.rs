@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use serve::{Started, start};
+pub use serve::{Started, start, start_with};
 
 /// A storage gateway whose schemas are WebAssembly plugins.
 #[derive(Debug, Parser)]

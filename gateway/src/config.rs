@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::plugin::Isolation;
-
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,7 +32,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// More connections than this wait to be accepted.
     pub max_connections: usize,
-    /// From the first byte of a request to the end of its headers, in milliseconds.
+    /// How long a connection may take to send a request's headers, in milliseconds. An idle
+    /// connection is closed after it, too.
     pub header_timeout_ms: u64,
     /// From the end of the headers to the end of the body, in milliseconds.
     pub body_timeout_ms: u64,
@@ -78,11 +77,21 @@ pub struct Plugin {
     pub max_requests_per_instance: u32,
 }
 
+/// How instances of a plugin are shared.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// An instance serves one tenant, at most so many requests, one after the other.
+    Tenant,
+    /// A fresh instance for each request.
+    Request,
+}
+
 /// `[limits]`: what one request may consume.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// One deadline for all of it, in milliseconds.
+    /// One deadline for all of it, from the end of the body, in milliseconds.
     pub request_ms: u64,
     /// Time that the plugin may compute, in milliseconds.
     pub guest_cpu_ms: u64,

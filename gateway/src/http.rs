@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::config::{Config, Limits};
 use crate::plugin::Plugin;
-use crate::storage::Storage;
+use crate::storage::{Storage, Tenant};
 use crate::tenant::Tenants;
 use route::Router;
 pub use server::Server;
@@ -27,6 +27,8 @@ pub struct Gateway {
     storage: Arc<Storage>,
     plugins: Vec<Arc<Plugin>>,
     tenants: Tenants,
+    /// The key in the database of the one tenant that there is.
+    default_tenant: Tenant,
     router: Router,
     limits: Limits,
     transaction_limit: Duration,
@@ -52,6 +54,7 @@ impl Gateway {
         config: &Config,
         storage: Arc<Storage>,
         tenants: Tenants,
+        default_tenant: Tenant,
         plugins: Vec<Arc<Plugin>>,
     ) -> Result<Self, Vec<String>> {
         let router = Router::new(&plugins, &config.limits)?;
@@ -64,6 +67,7 @@ impl Gateway {
             storage,
             plugins,
             tenants,
+            default_tenant,
             router,
             limits: config.limits.clone(),
             transaction_limit: Duration::from_millis(transaction_ms),

@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rand::RngExt as _;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -29,12 +28,11 @@ use bindings::exports::loggia::plugin::handler;
 pub use budget::{Breach, Limits};
 use budget::Budget;
 pub use engine::Runtime;
-pub use error::CallError;
+pub use error::{CallError, Failed};
 use host::CallState;
 use instance::{Instance, Instances};
-pub use instance::Isolation;
 pub use load::{LoadError, LoadOptions, describe};
-pub use message::{Principal, Problem, Request, Response};
+pub use message::{Problem, Request, Response};
 
 /// A loaded plugin.
 pub struct Plugin {
@@ -42,8 +40,6 @@ pub struct Plugin {
     schema: Arc<Schema>,
     storage: Arc<Storage>,
     instances: Instances,
-    /// One permit for each instance that the engine can hold, shared by all plugins.
-    slots: Arc<Semaphore>,
     retry: Retry,
     in_calls: AtomicU32,
 }
@@ -92,25 +88,25 @@ impl Plugin {
     /// Run one request, again where it lost a race, and make what it wrote last if it succeeds.
     ///
     /// # Errors
-    /// See [`CallError`]: nothing that the request wrote is there then, save where it says that
-    /// this is not known, or where an operation in autocommit mode had written before.
-    pub async fn call(
-        &self,
-        request: &Request,
-        options: CallOptions,
-    ) -> Result<Response, CallError> {
+    /// See [`Failed`].
+    pub async fn call(&self, request: &Request, options: CallOptions) -> Result<Response, Failed> {
         let _in_call = InCall::new(&self.in_calls);
-        let slot = tokio::time::timeout_at(options.deadline, self.slots.acquire()).await;
-        let _slot = slot.map_err(|_elapsed| CallError::NoCapacity)?;
+        let room = tokio::time::timeout_at(options.deadline, self.instances.runtime.room_for_call());
+        let _room = room.await.map_err(|_elapsed| CallError::NoCapacity)?;
         let now = self.storage.now();
         let mut run = 0;
         loop {
             match self.run(request, now, options).await {
-                Err(CallError::LostRace) if run < self.retry.times => {
+                // What an operation in autocommit mode has written stays, so it runs once.
+                Err(Failed { error: CallError::LostRace, kept: false })
+                    if run < self.retry.times =>
+                {
                     self.pause(run, options.deadline).await?;
                     run += 1;
                 }
-                Err(CallError::LostRace) => return Err(CallError::Contention),
+                Err(Failed { error: CallError::LostRace, kept }) => {
+                    return Err(Failed { error: CallError::Contention, kept });
+                }
                 answer => return answer,
             }
         }
@@ -122,29 +118,25 @@ impl Plugin {
         request: &Request,
         now: i64,
         options: CallOptions,
-    ) -> Result<Response, CallError> {
+    ) -> Result<Response, Failed> {
         let mut instance = self.instance(options).await?;
         let session = self.session(now, options);
         let (answer, session) = handle(&mut instance, session, request, now, options).await;
-        let answer = match answer {
-            Ok(answer) => {
-                self.instances.give_back(options.tenant, instance);
-                answer
-            }
-            // The instance has trapped. It is dropped here, before anyone waits for the database.
-            Err(error) => {
-                drop(instance);
-                session.rollback().await;
-                return Err(error);
-            }
-        };
-        match error::check(answer, options.limits) {
+        match &answer {
+            Ok(_) => self.instances.give_back(options.tenant, instance),
+            // It has trapped. Nobody uses it again, and it does not wait for the database.
+            Err(_) => drop(instance),
+        }
+        let kept = session.kept();
+        let answer = answer.and_then(|answer| error::check(answer, options.limits));
+        let ended = match answer {
             Ok(response) => session.commit().await.map(|()| response).map_err(CallError::from),
             Err(error) => {
                 session.rollback().await;
                 Err(error)
             }
-        }
+        };
+        ended.map_err(|error| Failed { error, kept })
     }
 
     /// A component may run code when it is instantiated, so that has a deadline, too.

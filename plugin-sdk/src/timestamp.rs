@@ -3,7 +3,8 @@
 //! A guest has no clock. The time to use is [`Request::now`](crate::Request::now).
 //!
 //! Written by hand because the parser must refuse what RFC 3339 does not know (ISO 8601 has many
-//! more forms), and that check is the larger part of a parser.
+//! more forms), and that check is the larger part of a parser. The crate jiff, which the gateway
+//! uses, makes a module 280 kB larger.
 
 use std::fmt;
 use std::str::FromStr;

@@ -13,7 +13,7 @@ use crate::config::{Config, Plugin as PluginConfig};
 use crate::http::{Gateway, Server};
 use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
 use crate::storage::{Location, PostgresOptions, Storage};
-use crate::tenant::Tenants;
+use crate::tenant::{DEFAULT_TENANT, Tenants};
 
 /// A gateway that listens, and is not serving yet.
 #[derive(Debug)]
@@ -50,12 +50,22 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// The first of these that fails, with what to do about it.
 pub async fn start(config: &Config) -> anyhow::Result<Started> {
-    let storage = Storage::open(&location(config)?).await.context("the database")?;
-    let tenants = Tenants::keyless(&storage, config.server.listen)
-        .await
+    let runtime = Runtime::new(config.limits.plugin_memory_bytes)
+        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
+    start_with(config, &runtime).await
+}
+
+/// As [`start`], with an engine that other gateways of this process share.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(config: &Config, runtime: &Runtime) -> anyhow::Result<Started> {
+    let tenants = Tenants::keyless(config.server.listen)
         .map_err(|error| ConfigurationFault(error.to_string()))?;
-    let plugins = load_plugins(config, &storage).await?;
-    let gateway = Gateway::new(config, storage, tenants, plugins)
+    let storage = Storage::open(&location(config)?).await.context("the database")?;
+    let plugins = load_plugins(config, &storage, runtime).await?;
+    let tenant = storage.tenant(DEFAULT_TENANT).await.context("the database")?;
+    let gateway = Gateway::new(config, storage, tenants, tenant, plugins)
         .map_err(|faults| ConfigurationFault(faults.join("\n")))?;
     let gateway = Arc::new(gateway);
     let server = Server::bind(&config.server, Arc::clone(&gateway))
@@ -65,7 +75,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Started> {
 }
 
 fn location(config: &Config) -> anyhow::Result<Location> {
-    let url = config.storage.resolve_url()?;
+    let url = config.storage.resolve_url().map_err(|e| ConfigurationFault(e.to_string()))?;
     if let Some(path) = url.strip_prefix("sqlite:") {
         return Ok(Location::Sqlite(path.into()));
     }
@@ -84,10 +94,8 @@ fn location(config: &Config) -> anyhow::Result<Location> {
 async fn load_plugins(
     config: &Config,
     storage: &Arc<Storage>,
+    runtime: &Runtime,
 ) -> anyhow::Result<Vec<Arc<Plugin>>> {
-    let runtime = Runtime::new(config.limits.plugin_memory_bytes)
-        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
-    let slots = Plugin::slots();
     let mut plugins = Vec::new();
     for (name, plugin) in &config.plugins {
         let component = read(name, plugin)?;
@@ -99,9 +107,8 @@ async fn load_plugins(
                 times: config.storage.retries,
                 backoff: Duration::from_millis(config.storage.retry_backoff_ms),
             },
-            slots: Arc::clone(&slots),
         };
-        let loaded = Plugin::load(&runtime, storage, &component, options).await;
+        let loaded = Plugin::load(runtime, storage, &component, options).await;
         let loaded = loaded.map_err(|error| {
             let path = plugin.path.display();
             ConfigurationFault(format!("the plugin {name} ({path}): {error}"))

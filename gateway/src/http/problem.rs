@@ -2,8 +2,9 @@
 //! (RFC 9457).
 //!
 //! Each has `type`, `title`, `status`, `code`, `detail`, `trace_id`, `retryable` and `committed`:
-//! false when nothing that the request wrote is there, true when all of it is, "unknown" when
-//! the connection to the database broke at the wrong moment.
+//! false when nothing that the request wrote is there, true when what it wrote before the failure
+//! stays (only an operation in autocommit mode can do that), "unknown" when the connection to the
+//! database broke at the wrong moment.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,7 +12,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::plugin::CallError;
+use crate::plugin::{CallError, Failed};
 use crate::storage;
 
 /// Why a request has no ordinary answer.
@@ -29,6 +30,8 @@ pub(super) struct Problem {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Committed {
     No,
+    /// An operation in autocommit mode had written before it failed.
+    Yes,
     Unknown,
 }
 
@@ -47,6 +50,13 @@ impl Problem {
     /// A request that can never succeed as it was sent.
     pub(super) fn bad_request(code: &str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// The gateway's own fault, at a point that nobody knows.
+    pub(super) fn panicked() -> Self {
+        let detail = "the gateway failed; read what is there before you try again";
+        let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+        Self { committed: Committed::Unknown, ..problem }
     }
 
     pub(super) fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
@@ -85,6 +95,7 @@ impl Problem {
             "committed".to_owned(),
             match self.committed {
                 Committed::No => json!(false),
+                Committed::Yes => json!(true),
                 Committed::Unknown => json!("unknown"),
             },
         );
@@ -100,25 +111,35 @@ impl Problem {
     }
 }
 
+impl From<Failed> for Problem {
+    fn from(Failed { error, kept }: Failed) -> Self {
+        let problem = Self::from(error);
+        if kept && problem.committed == Committed::No {
+            return Self { committed: Committed::Yes, ..problem };
+        }
+        problem
+    }
+}
+
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Problem(problem) => plugin_problem(problem),
             CallError::Trap(why) => {
                 tracing::warn!(%why, blame = "plugin", "a plugin trapped");
-                let detail = "the plugin failed; nothing was stored";
+                let detail = "the plugin failed";
                 Self::new(StatusCode::BAD_GATEWAY, "plugin-trap", detail)
             }
             CallError::Instantiation(why) => {
                 tracing::error!(%why, blame = "plugin", "a plugin could not be instantiated");
-                let detail = "the plugin could not be started; nothing was stored";
+                let detail = "the plugin could not be started";
                 Self::new(StatusCode::BAD_GATEWAY, "plugin-trap", detail)
             }
             CallError::Breach(breach) => limit(&breach.to_string(), breach.is_time()),
             CallError::Storage(storage::Error::LimitExceeded(name)) => limit(name, false),
             CallError::BadOutput(why) => {
                 tracing::warn!(%why, blame = "plugin", "a plugin's response was refused");
-                let detail = "the plugin's response could not be sent; nothing was stored";
+                let detail = "the plugin's response could not be sent";
                 Self::new(StatusCode::BAD_GATEWAY, "plugin-bad-output", detail)
             }
             CallError::LostRace | CallError::Contention => Self::new(
@@ -141,7 +162,7 @@ impl From<CallError> for Problem {
 /// Time is 504, everything else that a plugin uses up is 502: the client can do nothing about it.
 fn limit(name: &str, is_time: bool) -> Problem {
     tracing::warn!(limit = name, blame = "plugin", "a plugin went over a limit");
-    let detail = format!("the plugin went over the limit {name}; nothing was stored");
+    let detail = format!("the plugin went over the limit {name}");
     let (status, code) = if is_time {
         (StatusCode::GATEWAY_TIMEOUT, "plugin-timeout")
     } else {
@@ -158,12 +179,12 @@ fn storage_problem(error: storage::Error) -> Problem {
         storage::Error::Timeout => Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
             "storage-timeout",
-            "the database did not answer in time; nothing was stored",
+            "the database did not answer in time",
         ),
         storage::Error::Unavailable => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "storage-unavailable",
-            "the database cannot be reached or has no free connection; nothing was stored",
+            "the database cannot be reached or has no free connection; try again",
         )
         .retry_after(1),
         storage::Error::OutcomeUnknown => Problem {
@@ -175,13 +196,12 @@ fn storage_problem(error: storage::Error) -> Problem {
                  before you try again",
             )
         },
-        _ => internal("the database failed; nothing was stored"),
+        _ => Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the database failed; the gateway's log says how",
+        ),
     }
-}
-
-/// The gateway's own fault.
-pub(super) fn internal(detail: &str) -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
 }
 
 /// Status and headers were checked by the plugin layer before the rollback.

@@ -13,7 +13,7 @@ use rand::RngExt as _;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::problem::{Problem, internal};
+use super::problem::Problem;
 use super::route::{Matched, Route};
 use super::{Gateway, body, response, trace};
 use crate::plugin::{self, CallOptions};
@@ -49,7 +49,7 @@ pub(super) async fn respond(
     let answered = answer(&gateway, &arrival, &head, body).instrument(span.clone()).await;
     let response = answered.unwrap_or_else(|problem| problem.into_response(&arrival.trace_id));
     span.in_scope(|| {
-        let duration_us = arrival.at.elapsed().as_micros();
+        let duration_us = u64::try_from(arrival.at.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(status = response.status().as_u16(), duration_us, "answered");
     });
     response
@@ -68,9 +68,9 @@ async fn answer(
     };
     let caller = gateway.tenants.anonymous();
     let route = Arc::clone(&matched.route);
-    note_in_span(&route, &caller);
-    let request = read(gateway, arrival, head, body, matched, &caller).await?;
-    let options = call_options(gateway, arrival, &route, &caller);
+    note_in_span(&route, caller);
+    let request = read(gateway, arrival, head, body, matched, caller).await?;
+    let options = call_options(gateway, &route);
     let answer = call(route, request, options).await?;
     Ok(response::finish(&head.method, &head.headers, answer))
 }
@@ -114,22 +114,18 @@ async fn call(
         Ok(answer) => Ok(answer?),
         Err(error) => {
             tracing::error!(%error, "a request panicked");
-            Err(internal("the gateway failed; nothing was stored"))
+            Err(Problem::panicked())
         }
     }
 }
 
-fn call_options(
-    gateway: &Gateway,
-    arrival: &Arrival,
-    route: &Route,
-    caller: &Caller,
-) -> CallOptions {
+/// The deadline counts from here: how long the body took to arrive has a limit of its own.
+fn call_options(gateway: &Gateway, route: &Route) -> CallOptions {
     let limits = &gateway.limits;
     CallOptions {
-        tenant: caller.tenant,
+        tenant: gateway.default_tenant,
         mode: route.operation.mode(),
-        deadline: arrival.at + Duration::from_millis(route.limits.request_ms),
+        deadline: Instant::now() + Duration::from_millis(route.limits.request_ms),
         limits: plugin::Limits {
             guest_cpu: Duration::from_millis(limits.guest_cpu_ms),
             transaction: gateway.transaction_limit,
@@ -178,5 +174,5 @@ fn note_in_span(route: &Route, caller: &Caller) {
     let span = tracing::Span::current();
     span.record("plugin", route.plugin.manifest().name.as_str());
     span.record("operation", route.operation.name.as_str());
-    span.record("tenant", caller.tenant_name);
+    span.record("tenant", caller.tenant.as_str());
 }

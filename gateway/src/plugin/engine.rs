@@ -1,9 +1,12 @@
 //! The WebAssembly engine: one for the process, made once.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
@@ -12,8 +15,12 @@ use wasmtime::{
 use super::bindings;
 use super::host::HostState;
 
-/// Instances that can exist at a time, of all plugins and tenants together.
-pub(super) const MAX_INSTANCES: u32 = 256;
+/// Instances that can be in calls at a time, of all plugins and tenants together.
+const MAX_IN_CALLS: u32 = 128;
+/// Instances that can wait for their tenant's next request meanwhile. Counted apart: warm
+/// instances of quiet tenants must not take the room of calls.
+const MAX_IDLE: u32 = 128;
+const MAX_INSTANCES: u32 = MAX_IN_CALLS + MAX_IDLE;
 
 /// An epoch: how long a guest runs before the gateway looks at its budgets.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -23,6 +30,10 @@ pub(super) const TICK: Duration = Duration::from_millis(1);
 pub struct Runtime {
     engine: Engine,
     linker: Arc<Linker<HostState>>,
+    /// Components by the SHA-256 of their bytes: the same one is compiled once.
+    compiled: Arc<Mutex<HashMap<Vec<u8>, Component>>>,
+    in_calls: Arc<Semaphore>,
+    idle: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -41,7 +52,23 @@ impl Runtime {
         start_ticker(&engine)?;
         let mut linker = Linker::new(&engine);
         bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-        Ok(Self { engine, linker: Arc::new(linker) })
+        Ok(Self {
+            engine,
+            linker: Arc::new(linker),
+            compiled: Arc::default(),
+            in_calls: Arc::new(Semaphore::new(MAX_IN_CALLS as usize)),
+            idle: Arc::new(Semaphore::new(MAX_IDLE as usize)),
+        })
+    }
+
+    /// Room for an instance in a call, when there is some.
+    pub(super) async fn room_for_call(&self) -> SemaphorePermit<'_> {
+        self.in_calls.acquire().await.expect("the semaphore of calls is never closed")
+    }
+
+    /// Room for an idle instance, if there is some.
+    pub(super) fn room_for_idle(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.idle).try_acquire_owned().ok()
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -50,8 +77,19 @@ impl Runtime {
 
     /// Compile a component and resolve its imports, so that a request only instantiates.
     pub(super) fn prepare(&self, component: &[u8]) -> Result<bindings::PluginPre<HostState>> {
-        let component = Component::new(&self.engine, component)?;
+        let component = self.compile(component)?;
         bindings::PluginPre::new(self.linker.instantiate_pre(&component)?)
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<Component> {
+        let digest = Sha256::digest(bytes).to_vec();
+        let known = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(component) = known().get(&digest) {
+            return Ok(component.clone());
+        }
+        let component = Component::new(&self.engine, bytes)?;
+        known().insert(digest, component.clone());
+        Ok(component)
     }
 }
 

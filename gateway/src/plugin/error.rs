@@ -7,7 +7,7 @@ use super::message::{Problem, Response, check_headers};
 use super::{Answer, convert};
 use crate::storage;
 
-/// Why a call has no response. Nothing that it wrote is there, save where a case says otherwise.
+/// Why a call has no response.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The plugin's own answer to the client.
@@ -37,6 +37,22 @@ pub enum CallError {
     /// The database failed. [`storage::Error::OutcomeUnknown`]: what was written may be there.
     #[error(transparent)]
     Storage(storage::Error),
+}
+
+/// Why a call has no response, and whether something that it wrote stays all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failed {
+    /// Why.
+    pub error: CallError,
+    /// Set when an operation in autocommit mode had written before it failed.
+    pub kept: bool,
+}
+
+impl From<CallError> for Failed {
+    fn from(error: CallError) -> Self {
+        Self { error, kept: false }
+    }
 }
 
 impl From<storage::Error> for CallError {

@@ -6,22 +6,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{Result, Store};
 
 use super::bindings::{Plugin as Guest, PluginPre};
 use super::engine::Runtime;
 use super::host::{HostState, new_store};
+use crate::config::Isolation;
 use crate::storage::Tenant;
-
-/// How instances are shared.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Isolation {
-    /// An instance serves one tenant, at most so many requests, one after the other.
-    Tenant,
-    /// A fresh instance for each request.
-    Request,
-}
 
 /// Idle instances of one plugin, of all tenants together.
 const MAX_IDLE: usize = 64;
@@ -33,11 +25,13 @@ pub(super) struct Instance {
     pub(super) store: Store<HostState>,
     pub(super) guest: Guest,
     served: u32,
+    /// Held while it is idle.
+    idle_room: Option<OwnedSemaphorePermit>,
 }
 
 /// Makes instances of one plugin and keeps the warm ones.
 pub(super) struct Instances {
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
     pre: PluginPre<HostState>,
     isolation: Isolation,
     max_requests: u32,
@@ -74,14 +68,14 @@ impl Instances {
     pub(super) async fn fresh(&self) -> Result<Instance> {
         let mut store = new_store(&self.runtime, self.memory_bytes);
         let guest = self.pre.instantiate_async(&mut store).await?;
-        Ok(Instance { store, guest, served: 0 })
+        Ok(Instance { store, guest, served: 0, idle_room: None })
     }
 
     fn take_idle(&self, tenant: Tenant) -> Option<Instance> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let instance = idle.by_tenant.get_mut(&tenant)?.pop()?;
         idle.count -= 1;
-        Some(instance)
+        Some(Instance { idle_room: None, ..instance })
     }
 
     /// After a request that has ended in order.
@@ -97,7 +91,11 @@ impl Instances {
             // Another tenant's idle instance makes room, or a quiet tenant would keep it for ever.
             idle.evict_other(tenant);
         }
+        let Some(room) = self.runtime.room_for_idle() else {
+            return;
+        };
         if idle.count < MAX_IDLE {
+            instance.idle_room = Some(room);
             idle.by_tenant.entry(tenant).or_default().push(instance);
             idle.count += 1;
         }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
-use super::engine::{MAX_INSTANCES, Runtime};
-use super::instance::{Instances, Isolation};
+use super::engine::Runtime;
+use super::instance::Instances;
 use super::{Plugin, Retry};
+use crate::config::Isolation;
 use crate::manifest::Manifest;
 use crate::storage::{InstallError, Storage};
 
@@ -23,8 +22,6 @@ pub struct LoadOptions {
     pub memory_bytes: usize,
     /// What happens to requests that lose a race.
     pub retry: Retry,
-    /// Permits for instances, shared by all plugins: see [`Plugin::slots`].
-    pub slots: Arc<Semaphore>,
 }
 
 /// Why a plugin cannot be loaded.
@@ -45,12 +42,6 @@ pub enum LoadError {
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Plugin {
-    /// Permits for all instances that the engine can hold.
-    #[must_use]
-    pub fn slots() -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(MAX_INSTANCES as usize))
-    }
-
     /// Compile a component, ask it for its manifest, check that, and make its tables.
     ///
     /// # Errors
@@ -78,7 +69,6 @@ impl Plugin {
             schema,
             storage: Arc::clone(storage),
             instances,
-            slots: options.slots,
             retry: options.retry,
             in_calls: AtomicU32::new(0),
         })
@@ -101,6 +91,7 @@ pub async fn describe(
 
 async fn call_describe(instances: &Instances) -> Result<String, LoadError> {
     let describe = async {
+        let _room = instances.runtime.room_for_call().await;
         let mut instance = instances.fresh().await?;
         instance.guest.loggia_plugin_handler().call_describe(&mut instance.store).await
     };

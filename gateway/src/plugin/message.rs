@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::tenant::Principal;
+
 /// One request, matched and read.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -23,15 +25,6 @@ pub struct Request {
     pub entropy: (u64, u64),
     /// The trace that log lines and problems name.
     pub trace_id: String,
-}
-
-/// Who asks.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    /// The name of the key, or "anonymous".
-    pub subject: String,
-    /// Roles in this plugin.
-    pub roles: Vec<String>,
 }
 
 /// What a plugin answers.

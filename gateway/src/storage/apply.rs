@@ -112,6 +112,9 @@ impl Apply<'_> {
         condition: Precondition,
     ) -> Result<Outcome, Error> {
         let sql = &write.plan.sql;
+        if let Some(evict) = &sql.evict {
+            self.query(write, evict, Some(body), None).await?;
+        }
         let (rows, created) = match (condition, &sql.upsert) {
             (Precondition::Any, Some(upsert)) => {
                 let rows = self.query(write, upsert, Some(body), None).await?;
@@ -158,7 +161,7 @@ impl Apply<'_> {
         };
         let merged = json::merge(&body, patch)
             .map_err(|error| Error::Other(format!("a stored body could not be read: {error}")))?;
-        let body = PreparedBody::new(write.plan, merged, self.document_bytes)
+        let body = PreparedBody::new(write.plan, write.id, merged, self.document_bytes)
             .map_err(at(write.index, write.id))?;
         self.put(write, &body, Precondition::Present).await
     }
@@ -215,7 +218,7 @@ fn needs_savepoint(checked: &[Checked<'_>]) -> bool {
 }
 
 fn has_unique_index(write: &PreparedWrite<'_>) -> bool {
-    write.plan.collection.indexes.iter().any(|index| index.unique)
+    write.plan.collection.has_unique_index()
 }
 
 fn written_version(rows: &SqlRows) -> Option<u64> {

@@ -104,6 +104,17 @@ impl Collection {
         Some((&field.column, field.field_type))
     }
 
+    /// Indexes that hold a value once.
+    pub fn unique_indexes(&self) -> impl Iterator<Item = &Index> {
+        self.indexes.iter().filter(|index| index.unique)
+    }
+
+    /// Whether a write can fail for another document's value.
+    #[must_use]
+    pub fn has_unique_index(&self) -> bool {
+        self.unique_indexes().next().is_some()
+    }
+
     /// The manifest's name of a unique index, from what a database calls it: by its physical name,
     /// or by its columns.
     #[must_use]
@@ -112,9 +123,9 @@ impl Collection {
             let names = index.columns.iter().map(|(column, _)| column.as_str());
             std::iter::once("tenant").chain(names).collect::<Vec<_>>().join(", ")
         };
-        let mut unique = self.indexes.iter().filter(|index| index.unique);
-        let index =
-            unique.find(|index| index.physical_name == reported || columns(index) == reported)?;
+        let index = self
+            .unique_indexes()
+            .find(|index| index.physical_name == reported || columns(index) == reported)?;
         Some(&index.name)
     }
 

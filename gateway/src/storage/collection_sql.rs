@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::collection::Collection;
+use super::collection::{Collection, Index};
 use super::statement::Dialect;
 use crate::manifest::FieldType;
 
@@ -45,6 +45,9 @@ pub(super) struct CollectionSql {
     pub(super) get_for_update: Rendered,
     /// The version of a document that exists.
     pub(super) version_of: Rendered,
+    /// Delete expired documents that still hold a unique value of the one to be written. `None`
+    /// where there can be none.
+    pub(super) evict: Option<Rendered>,
     /// Insert or replace: `version, created`. `None` on `SQLite`, where one writer makes
     /// `update` and then `insert` the same.
     pub(super) upsert: Option<Rendered>,
@@ -75,6 +78,8 @@ impl CollectionSql {
             get_many: text(|text| text.get_many()),
             get_for_update: text(|text| text.get_for_update()),
             version_of: text(|text| text.version_of()),
+            evict: (collection.expires && collection.has_unique_index())
+                .then(|| text(|text| text.evict())),
             upsert: (dialect == Dialect::Postgres).then(|| text(|text| text.upsert())),
             insert: text(|text| text.insert()),
             update: text(|text| text.update(false)),
@@ -211,6 +216,31 @@ impl Text<'_> {
         self.at_version(at_version);
         self.visible();
         self.sql.push_str(" RETURNING version");
+    }
+
+    fn evict(&mut self) {
+        self.sql = format!("DELETE FROM {} AS d WHERE ", self.collection.table);
+        let (tenant, id, now) = (self.bind(Bind::Tenant), self.bind(Bind::Id), self.bind(Bind::Now));
+        let same: Vec<String> = self.collection.unique_indexes().map(|i| self.same_values(i)).collect();
+        let _ = write!(
+            self.sql,
+            "d.tenant = {tenant} AND d.id <> {id} AND d.expires_at <= {now} AND ({})",
+            same.join(" OR ")
+        );
+    }
+
+    /// That a row has the new document's values in all fields of an index. Built-in columns are
+    /// the gateway's, and no document can be given another's.
+    fn same_values(&mut self, index: &Index) -> String {
+        let collection = self.collection;
+        let terms = index.columns.iter().map(|(column, _)| {
+            let place = collection.fields.iter().position(|field| field.column == *column);
+            match place {
+                Some(place) => format!("d.{column} = {}", self.bind(Bind::Field(place))),
+                None => "false".to_owned(),
+            }
+        });
+        format!("({})", terms.collect::<Vec<_>>().join(" AND "))
     }
 
     fn insert_values(&mut self) {

@@ -1,7 +1,7 @@
 //! From a write as the plugin states it to one that can be run: names looked up, the body
 //! checked, the values of its fields taken out, its time to live worked out.
 
-use super::collection::Collection;
+use super::collection::{Collection, Index};
 use super::collection_sql::{Bind, Rendered};
 use super::document::{Change, Expiry, Precondition, Write};
 use super::error::{Error, Fault};
@@ -67,7 +67,8 @@ impl<'a> PreparedWrite<'a> {
             .map_err(|detail| fault("does-not-expire", detail))?;
         let change = match &write.change {
             Change::Put(body) => PreparedChange::Put(
-                PreparedBody::new(plan, body.clone(), document_bytes).map_err(at(index, &write.id))?,
+                PreparedBody::new(plan, &write.id, body.clone(), document_bytes)
+                    .map_err(at(index, &write.id))?,
             ),
             Change::Merge(patch) => {
                 json::check(patch.as_bytes()).map_err(json_fault).map_err(at(index, &write.id))?;
@@ -76,6 +77,15 @@ impl<'a> PreparedWrite<'a> {
             Change::Delete => PreparedChange::Delete,
         };
         Ok(Self { index, plan, id: &write.id, change, condition: write.condition, expiry })
+    }
+
+    /// Whether it takes no more than one statement.
+    pub(super) fn is_one_statement(&self) -> bool {
+        match self.change {
+            PreparedChange::Put(_) => self.plan.sql.evict.is_none(),
+            PreparedChange::Merge(_) => false,
+            PreparedChange::Delete => true,
+        }
     }
 
     /// The values of a rendered text's parameters.
@@ -106,6 +116,7 @@ impl PreparedBody {
     /// Check a body and take out the values of its fields.
     pub(super) fn new(
         plan: &CollectionPlan,
+        id: &str,
         text: String,
         document_bytes: usize,
     ) -> Result<Self, Fault> {
@@ -119,9 +130,39 @@ impl PreparedBody {
                 detail: fault.detail,
             })
         });
-        let fields = fields.collect::<Result<_, _>>()?;
-        Ok(Self { text, fields })
+        let fields: Vec<SqlValue> = fields.collect::<Result<_, _>>()?;
+        let collection = &plan.collection;
+        match collection.indexes.iter().find(|i| index_row_bytes(collection, i, id, &fields) > MAX_INDEX_ROW_BYTES) {
+            Some(index) => Err(Fault {
+                index: 0,
+                id: String::new(),
+                name: index.name.clone(),
+                code: "index-too-long",
+                detail: format!(
+                    "the text fields of the index {} and the id must have at most \
+                     {MAX_INDEX_ROW_BYTES} bytes together",
+                    index.name
+                ),
+            }),
+            None => Ok(Self { text, fields }),
+        }
     }
+}
+
+/// A B-tree row of `PostgreSQL` holds 2,704 bytes; what is left is for numbers and lengths.
+const MAX_INDEX_ROW_BYTES: usize = 2_560;
+
+/// The bytes of text in an index's row. The id stands at the end of most, and is
+/// counted for all, so that the rule is easy to state.
+fn index_row_bytes(collection: &Collection, index: &Index, id: &str, fields: &[SqlValue]) -> usize {
+    let of_column = |column: &str| {
+        let place = collection.fields.iter().position(|field| field.column == column);
+        match place.map(|place| &fields[place]) {
+            Some(SqlValue::Text(text)) => text.len(),
+            _ => 0,
+        }
+    };
+    index.columns.iter().map(|(column, _)| of_column(column)).sum::<usize>() + id.len()
 }
 
 /// Put the write's place and id into a fault.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::apply::{Apply, Checked};
 use super::collection_sql::Bind;
-use super::document::{Change, Document, Otherwise, Outcome, Page, Rows, Value, Write};
+use super::document::{Document, Otherwise, Outcome, Page, Rows, Value, Write};
 use super::error::Error;
 use super::prepare::{PreparedWrite, check_id};
 use super::schema::{CollectionPlan, Schema};
@@ -27,7 +27,10 @@ pub struct Session {
     tenant: Tenant,
     options: SessionOptions,
     transaction: Transaction,
+    /// When a transaction began to hold locks. Calls in autocommit mode hold none.
     first_write: Option<Instant>,
+    /// Whether a call in autocommit mode has made something last.
+    kept: bool,
     documents_read: u32,
     documents_written: u32,
 }
@@ -67,7 +70,7 @@ impl Session {
             Mode::Write => TransactionMode::Write,
             Mode::Autocommit => TransactionMode::Autocommit,
         });
-        Self { storage, schema, tenant, options, transaction, first_write: None, documents_read: 0, documents_written: 0 }
+        Self { storage, schema, tenant, options, transaction, first_write: None, kept: false, documents_read: 0, documents_written: 0 }
     }
 
     /// Read documents by id: one item for each id, in the same order.
@@ -130,13 +133,20 @@ impl Session {
             return Ok(Vec::new());
         }
         self.count_written(writes.len())?;
-        self.first_write.get_or_insert_with(Instant::now);
         let schema = Arc::clone(&self.schema);
         let checked = self.check(&schema, writes)?;
         if self.options.mode == Mode::Write {
-            return self.apply_in_transaction(writes, checked).await;
+            let outcomes = self.apply_in_transaction(writes, checked).await;
+            // From here on locks are held; the wait for them was not the plugin's doing.
+            self.first_write.get_or_insert_with(Instant::now);
+            return outcomes;
         }
-        self.apply_by_itself(writes, checked).await
+        let outcomes = self.apply_by_itself(writes, checked).await;
+        let changed = |outcome: &Outcome| {
+            matches!(outcome, Outcome::Written { .. } | Outcome::Deleted(true))
+        };
+        self.kept |= outcomes.as_ref().is_ok_and(|outcomes| outcomes.iter().any(changed));
+        outcomes
     }
 
     /// Checks that need no database come first: most failures take no connection.
@@ -179,9 +189,9 @@ impl Session {
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
         let dialect = self.storage.dialect();
-        let one_statement = matches!(writes, [write] if !matches!(write.change, Change::Merge(_)));
+        let one_statement = matches!(checked.as_slice(), [Ok(write)] if write.is_one_statement());
         let mode = match dialect {
-            Dialect::Postgres if one_statement => TransactionMode::Autocommit,
+            Dialect::Postgres if one_statement => TransactionMode::AutocommitWrite,
             Dialect::Postgres | Dialect::Sqlite => TransactionMode::Write,
         };
         let mut transaction = self.storage.transaction(mode);
@@ -259,6 +269,13 @@ impl Session {
     #[must_use]
     pub fn first_write(&self) -> Option<Instant> {
         self.first_write
+    }
+
+    /// Whether something that was written stays, whatever becomes of the request: so it is after a
+    /// write in autocommit mode.
+    #[must_use]
+    pub fn kept(&self) -> bool {
+        self.kept
     }
 
     /// Make everything last. `Ok` means that the database has confirmed it.

@@ -6,6 +6,7 @@
 
 mod connection;
 mod error;
+mod functions;
 mod reader;
 mod transaction;
 mod turn;
@@ -56,7 +57,7 @@ impl Sqlite {
     fn turns(&self, mode: TransactionMode) -> &Turns {
         match mode {
             TransactionMode::Read | TransactionMode::Autocommit => &self.readers,
-            TransactionMode::Write => &self.writer,
+            TransactionMode::Write | TransactionMode::AutocommitWrite => &self.writer,
         }
     }
 

@@ -27,18 +27,24 @@ mod expression;
 mod from;
 pub mod functions;
 mod group;
+mod literal;
+mod operator;
 mod order;
 mod parse;
+mod position;
 mod query;
 mod render;
 mod render_expression;
 mod render_function;
 mod render_query;
 mod scope;
+mod select;
 mod subquery;
 mod tree;
 mod types;
+mod union;
 mod visit;
+mod with;
 
 #[cfg(test)]
 mod tests;

@@ -16,8 +16,11 @@ pub(super) enum TransactionMode {
     Read,
     /// READ COMMITTED on `PostgreSQL`, BEGIN IMMEDIATE on `SQLite`.
     Write,
-    /// Each statement by itself.
+    /// Each statement by itself; reads only.
     Autocommit,
+    /// One statement that writes, by itself. `PostgreSQL` only. Once it is sent, a lost answer
+    /// says nothing about what happened.
+    AutocommitWrite,
 }
 
 /// A transaction, or in autocommit mode the right to run statements by themselves.

@@ -2,25 +2,27 @@
 
 mod client;
 mod database;
+pub(crate) mod faults;
 mod gateway;
+pub(crate) mod log;
 
-pub(crate) use client::Answer;
+pub(crate) use client::{Answer, send};
 pub(crate) use database::Database;
-pub(crate) use gateway::TestGateway;
+pub(crate) use gateway::{TestGateway, plugin_path};
 
 /// Make each of these functions two tests, one for each database.
 ///
 /// A case is `async fn name(gateway: &TestGateway)`. Where it needs another configuration, it
 /// stands behind `with` as a function that changes the default one.
 macro_rules! on_both_databases {
-    ($($(#[$note:meta])* $case:ident $(with $configure:path)?),+ $(,)?) => {
+    ($($(#[$note:meta])* $case:ident $(with $configure:ident)?),+ $(,)?) => {
         $($(#[$note])* mod $case {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
                 use $crate::harness::{Database, TestGateway};
                 #[allow(unused_mut, unused_assignments, reason = "only where `with` is given")]
                 let mut configure: fn(&mut loggia::config::Config) = |_| {};
-                $(configure = $configure;)?
+                $(configure = super::$configure;)?
                 super::$case(&TestGateway::start(Database::sqlite(), configure).await).await;
             }
 
@@ -29,7 +31,7 @@ macro_rules! on_both_databases {
                 use $crate::harness::{Database, TestGateway};
                 #[allow(unused_mut, unused_assignments, reason = "only where `with` is given")]
                 let mut configure: fn(&mut loggia::config::Config) = |_| {};
-                $(configure = $configure;)?
+                $(configure = super::$configure;)?
                 let database = Database::postgres().await;
                 super::$case(&TestGateway::start(database, configure).await).await;
             }

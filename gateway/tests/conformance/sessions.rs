@@ -15,7 +15,7 @@ on_both_databases! {
     ids_hold_any_text,
     an_invalid_session_is_refused_with_its_place,
     a_put_without_a_version_needs_a_condition,
-    what_was_acknowledged_survives_a_restart,
+    two_gateways_share_postgresql_and_not_sqlite,
 }
 
 fn session(id: &str, version: Option<u64>) -> Value {
@@ -282,13 +282,18 @@ async fn a_put_without_a_version_needs_a_condition(gateway: &TestGateway) {
         .assert_problem(412, "precondition-failed");
 }
 
-async fn what_was_acknowledged_survives_a_restart(gateway: &TestGateway) {
+async fn two_gateways_share_postgresql_and_not_sqlite(gateway: &TestGateway) {
     gateway.put(&path("kept"), &session("kept", Some(1))).await.assert_status(201);
     let etag = gateway.get(&path("kept")).await.header("etag").expect("an ETag").to_owned();
-    // A second gateway may share PostgreSQL; SQLite's file belongs to one.
-    if !gateway.is_sqlite() {
-        let second = gateway.second().await;
-        let got = second.get(&path("kept")).await.assert_status(200);
-        assert_eq!(got.header("etag"), Some(etag.as_str()));
+    match gateway.second().await {
+        Ok(second) if !gateway.is_sqlite() => {
+            let got = second.get(&path("kept")).await.assert_status(200);
+            assert_eq!(got.header("etag"), Some(etag.as_str()));
+        }
+        Ok(_) => panic!("a second gateway has opened the same file"),
+        Err(error) => {
+            assert!(gateway.is_sqlite(), "{error:#}");
+            assert!(format!("{error:#}").contains("another gateway has this database open"));
+        }
     }
 }

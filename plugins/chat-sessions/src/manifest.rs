@@ -23,6 +23,8 @@ pub(crate) fn manifest() -> Manifest {
         .operation(put_session())
         .operation(
             Operation::get("get-session", "/sessions/{id}", "Read a whole session.")
+                // One call needs no transaction around it.
+                .mode(Mode::Autocommit)
                 .param("id", id()),
         )
         .operation(

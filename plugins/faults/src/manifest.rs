@@ -54,7 +54,8 @@ fn documents() -> Vec<Operation> {
             .mode(Mode::Autocommit)
             .param("ttl_seconds", ttl)
             .json_body(),
-        Operation::get("get-document", "/documents/{id}", "Read a document."),
+        Operation::get("get-document", "/documents/{id}", "Read a document.")
+            .mode(Mode::Autocommit),
         Operation::patch("patch-document", "/documents/{id}", "Merge into a document.").json_body(),
         Operation::delete("delete-document", "/documents/{id}", "Delete a document.")
             .mode(Mode::Autocommit),

@@ -33,11 +33,20 @@ impl Transaction {
         query: &Query,
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
-        if self.mode == TransactionMode::Autocommit {
-            return self.postgres.acquire(deadline).await?.run_alone(query, deadline).await;
+        match self.mode {
+            TransactionMode::Read | TransactionMode::Write => {}
+            TransactionMode::Autocommit => return self.run_alone(query, deadline).await,
+            TransactionMode::AutocommitWrite => {
+                let mut connection = self.postgres.acquire(deadline).await?;
+                let rows = connection.run_alone(query, deadline).await;
+                return rows.map_err(|error| match error {
+                    Error::Unavailable | Error::Timeout => Error::OutcomeUnknown,
+                    error => error,
+                });
+            }
         }
         if self.broken {
-            return Err(Error::Other("the transaction has already failed".to_owned()));
+            return Err(failed());
         }
         let (connection, before) = match &mut self.connection {
             Some(connection) => (connection, None),
@@ -49,7 +58,15 @@ impl Transaction {
         };
         let rows = connection.run(query, before, deadline).await;
         self.broken = rows.is_err();
+        if matches!(rows, Err(Error::Timeout)) {
+            // The statement still runs, and the request to cancel it is on its way.
+            self.connection = None;
+        }
         rows
+    }
+
+    async fn run_alone(&self, query: &Query, deadline: Instant) -> Result<SqlRows, Error> {
+        self.postgres.acquire(deadline).await?.run_alone(query, deadline).await
     }
 
     /// Run a statement of transaction control, beginning the transaction where it has not begun.
@@ -58,6 +75,9 @@ impl Transaction {
         sql: &'static str,
         deadline: Instant,
     ) -> Result<(), Error> {
+        if self.broken && sql.starts_with("SAVEPOINT") {
+            return Err(failed());
+        }
         let text = match self.connection {
             Some(_) => sql.to_owned(),
             None => format!("{}; {sql}", begin(self.mode)),
@@ -84,14 +104,14 @@ impl Transaction {
     /// Once COMMIT is on its way, only its answer tells what happened, so no deadline cuts it
     /// short but its own.
     pub(in super::super) async fn commit(mut self) -> Result<(), Error> {
+        if self.broken {
+            // The server would answer a COMMIT here with a rollback and no error.
+            self.rollback().await;
+            return Err(failed());
+        }
         let Some(mut connection) = self.connection.take() else {
             return Ok(());
         };
-        if self.broken {
-            // The server would answer a COMMIT here with a rollback and no error.
-            end(&mut connection, "ROLLBACK").await;
-            return Err(Error::Other("a failed transaction cannot be committed".to_owned()));
-        }
         match timeout(END_TIMEOUT, connection.control("COMMIT")).await {
             Ok(Ok(())) => {
                 connection.mark_clean();
@@ -112,6 +132,10 @@ impl Transaction {
 /// How long the end of a transaction may take before its connection is given up.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
+fn failed() -> Error {
+    Error::Other("the transaction has already failed".to_owned())
+}
+
 /// A connection whose transaction did not end stays dirty, and is closed.
 async fn end(connection: &mut PooledConnection, sql: &str) {
     if let Ok(Ok(())) = timeout(END_TIMEOUT, connection.control(sql)).await {
@@ -122,8 +146,8 @@ async fn end(connection: &mut PooledConnection, sql: &str) {
 fn begin(mode: TransactionMode) -> &'static str {
     match mode {
         TransactionMode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        TransactionMode::Write | TransactionMode::Autocommit => {
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-        }
+        TransactionMode::Write
+        | TransactionMode::Autocommit
+        | TransactionMode::AutocommitWrite => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::super::error::Error;
 use super::error::classify;
+use super::functions;
 
 /// Statements that one connection keeps prepared. Plugins' statements have a text for each
 /// combination of their conditions, so the number is not fixed.
@@ -37,6 +38,7 @@ fn prepare(connection: &Connection, settings: &str) -> Result<(), Error> {
     let set = || {
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
+        functions::register(connection)?;
         connection.execute_batch(settings)
     };
     set().map_err(|error| classify(&error))

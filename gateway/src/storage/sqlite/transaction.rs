@@ -18,11 +18,13 @@ pub(crate) struct Transaction {
     mode: TransactionMode,
     /// Set by the first statement. Dropping it gives the turn up, and the thread rolls back.
     steps: Option<Sender<Step>>,
+    /// Set by an answer that did not come: the turn is over, and nothing may look like success.
+    lost: bool,
 }
 
 impl Transaction {
     pub(in super::super) fn new(sqlite: Sqlite, mode: TransactionMode) -> Self {
-        Self { sqlite, mode, steps: None }
+        Self { sqlite, mode, steps: None, lost: false }
     }
 
     /// Run one statement. The first one waits for the turn.
@@ -34,6 +36,7 @@ impl Transaction {
         let (answer, answered) = oneshot::channel();
         self.send(Step::Run { query, deadline, answer })?;
         let rows = wait(answered, deadline).await;
+        self.note_loss(&rows);
         if self.mode == TransactionMode::Autocommit {
             self.steps = None;
         }
@@ -48,12 +51,21 @@ impl Transaction {
     ) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
         self.send(Step::Control { sql, answer })?;
-        wait(answered, deadline).await
+        let done = wait(answered, deadline).await;
+        self.note_loss(&done);
+        done
+    }
+
+    fn note_loss<T>(&mut self, answer: &Result<T, Error>) {
+        if matches!(answer, Err(Error::Timeout | Error::Aborted)) {
+            self.steps = None;
+            self.lost = self.mode != TransactionMode::Autocommit;
+        }
     }
 
     pub(in super::super) async fn commit(mut self) -> Result<(), Error> {
         let Some(steps) = self.steps.take() else {
-            return Ok(());
+            return if self.lost { Err(Error::Aborted) } else { Ok(()) };
         };
         let (answer, answered) = oneshot::channel();
         steps.send(Step::Commit { answer }).map_err(|_| Error::Aborted)?;
@@ -73,6 +85,9 @@ impl Transaction {
     }
 
     fn send(&mut self, step: Step) -> Result<(), Error> {
+        if self.lost {
+            return Err(Error::Aborted);
+        }
         match &self.steps {
             // The thread has ended the turn, which it does when the transaction was lost.
             Some(steps) => steps.send(step).map_err(|_| Error::Aborted),

@@ -5,8 +5,8 @@ use sqlparser::tokenizer::Location;
 
 use super::call::Call;
 use super::check::{Checked, Checker, Clause, all};
-use super::expression::start;
 use super::functions::{AggregateFunction, WindowFunction};
+use super::position::start;
 use super::scope::Scope;
 use super::tree::{Aggregate, Expression, Window};
 use super::types::Typed;

@@ -9,12 +9,15 @@ use sqlparser::tokenizer::Location;
 
 use super::aggregate::{aggregate_name, window_name};
 use super::check::{Checked, Checker, all};
-use super::expression::start;
 use super::functions::Function;
+use super::position::start;
 use super::scope::Scope;
 use super::tree::Expression;
 use super::types::Typed;
 use crate::manifest::FieldType;
+
+/// What `PostgreSQL` takes.
+const MAX_ARGUMENTS: usize = 100;
 
 /// A call as it is written, taken apart.
 #[derive(Debug)]
@@ -112,7 +115,9 @@ impl Checker<'_> {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
             _ => self.refuse(at, "arguments are values without names"),
         });
-        Ok((false, all(arguments.collect())?))
+        let arguments = all(arguments.collect())?;
+        self.at_most(MAX_ARGUMENTS, arguments.len(), "arguments")?;
+        Ok((false, arguments))
     }
 
     /// CEIL and FLOOR, which the parser knows by themselves.

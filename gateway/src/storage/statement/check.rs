@@ -144,6 +144,14 @@ impl<'c> Checker<'c> {
         checked
     }
 
+    /// Refuse more of something than both databases are known to take.
+    pub(super) fn at_most(&mut self, limit: usize, count: usize, what: &str) -> Checked<()> {
+        if count <= limit {
+            return Ok(());
+        }
+        self.refuse_here(format!("more than {limit} {what}"))
+    }
+
     /// Run a check one level deeper, or refuse where there is no deeper.
     pub(super) fn deeper<T>(&mut self, check: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
         if self.depth == MAX_DEPTH {
@@ -187,7 +195,10 @@ impl<'c> Checker<'c> {
     /// The name in an identifier. The parser lets some strings stand where a name should.
     pub(super) fn name(&mut self, ident: &Ident) -> Checked<String> {
         let at = self.touch(ident.span.start);
+        let constant = ["true", "false"].iter().any(|name| ident.value.eq_ignore_ascii_case(name));
         match ident.quote_style {
+            // SQLite does not find a column of this name in a sub-select, quoted or not.
+            _ if constant => self.refuse(at, format!("{} cannot be a name", ident.value)),
             None | Some('"') => Ok(ident.value.clone()),
             Some(_) => self.refuse(at, "names are quoted with double quotes"),
         }

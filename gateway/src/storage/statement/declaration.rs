@@ -2,10 +2,8 @@
 
 use super::check::{Checked, Checker, Clause, Refused, all};
 use super::order::{Order, Sortable};
-use super::query::offered;
 use super::scope::Scope;
-use super::tree::{Body, Expression, Grouping, Program, Relation, RelationId, Source};
-use super::visit::Descend;
+use super::tree::{Body, Grouping, Item, Program, Relation, RelationColumn, RelationId, Source};
 use super::{Column, Condition, Parameter, Statement, parse};
 use crate::manifest::{FieldType, StatementDeclaration};
 
@@ -69,11 +67,11 @@ impl Checker<'_> {
         let plain = body.rest.is_empty()
             && select.grouping == Grouping::None
             && !select.from.is_empty()
-            && !select.items.iter().any(|item| has_window(&item.expression));
+            && !select.items.iter().any(|item| item.expression.has_window());
         if plain {
             return None;
         }
-        let columns = select.items.iter().map(offered).collect();
+        let columns = select.items.iter().map(RelationColumn::from).collect();
         self.relations.push(Relation { source: Source::Result, columns });
         Some(self.relations.len() - 1)
     }
@@ -92,7 +90,7 @@ impl Checker<'_> {
             (None, Some(scope)) => Sortable::Rows { items: &items, scope },
             (None, None) => return self.refuse_here("this query cannot be ordered"),
         };
-        let tie_break = self.tie_break(&sortable, body);
+        let tie_break = self.tie_break(&sortable, body, scope);
         let checked = declaration.orders().map(|(name, text)| {
             self.begin(format!("order {name}"));
             self.order(name, text, &sortable, &tie_break)
@@ -133,17 +131,8 @@ fn key_types(order: &Order) -> Vec<FieldType> {
     keys.iter().map(|key| key.key_type).collect()
 }
 
-fn has_window(expression: &Expression) -> bool {
-    let mut found = false;
-    expression.visit(&mut |part| {
-        found |= matches!(part, Expression::Window(_));
-        if found { Descend::No } else { Descend::Yes }
-    });
-    found
-}
-
-impl From<&super::tree::Item> for Column {
-    fn from(item: &super::tree::Item) -> Self {
+impl From<&Item> for Column {
+    fn from(item: &Item) -> Self {
         Self { name: item.name.clone(), column_type: item.item_type }
     }
 }

@@ -9,8 +9,13 @@ use sqlparser::tokenizer::Location;
 use super::check::{Checked, Checker, Clause, all};
 use super::query::Names;
 use super::scope::Scope;
-use super::tree::{From, Join, Relation, RelationColumn, RelationId, Source};
+use super::tree::{FromItem, Join, Relation, RelationColumn, RelationId, Source};
 use crate::storage::collection::{BUILT_IN_COLUMNS, Collection};
+
+/// `SQLite` joins up to 64, also those that it has pulled out of sub-selects.
+const MAX_RELATIONS: usize = 60;
+
+const ONLY: &str = "FROM takes collections of this plugin and queries only";
 
 /// The columns that every document has a value in.
 const NEVER_NULL: [&str; 4] = ["id", "_version", "_created_at", "_updated_at"];
@@ -22,13 +27,13 @@ impl Checker<'_> {
         &mut self,
         from: &[TableWithJoins],
         scope: &mut Scope<'_>,
-    ) -> Checked<Vec<From>> {
+    ) -> Checked<Vec<FromItem>> {
         let TableWithJoins { relation, joins } = match from {
             [] => return Ok(Vec::new()),
             [one] => one,
             _ => return self.refuse_here("write JOIN … ON instead of a comma in FROM"),
         };
-        let first = From { relation: self.factor(relation, false, scope)?, join: None };
+        let first = FromItem { relation: self.factor(relation, false, scope)?, join: None };
         let mut from = vec![Ok(first)];
         for join in joins {
             from.push(self.join(join, scope));
@@ -36,7 +41,7 @@ impl Checker<'_> {
         all(from)
     }
 
-    fn join(&mut self, join: &ast::Join, scope: &mut Scope<'_>) -> Checked<From> {
+    fn join(&mut self, join: &ast::Join, scope: &mut Scope<'_>) -> Checked<FromItem> {
         let ast::Join { relation, global, join_operator } = join;
         let (outer, constraint) = match join_operator {
             JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => (false, constraint),
@@ -49,7 +54,7 @@ impl Checker<'_> {
         match constraint {
             JoinConstraint::On(on) if !global => {
                 let on = self.within(Clause::On, |checker| checker.condition(on, scope))?;
-                Ok(From { relation, join: Some(Join { outer, on }) })
+                Ok(FromItem { relation, join: Some(Join { outer, on }) })
             }
             _ => self.refuse_here("a join needs ON and a condition"),
         }
@@ -67,11 +72,8 @@ impl Checker<'_> {
                 let alias = self.alias(alias)?;
                 let body = self.subquery(subquery, None, Names::Needed)?;
                 let items = body.first.items.clone();
-                (
-                    self.offer(Source::Derived(Box::new(body)), &items, &[])?,
-                    alias,
-                    Location::empty(),
-                )
+                let relation = self.offer(Source::Derived(Box::new(body)), &items, &[])?;
+                (relation, alias, Location::empty())
             }
             TableFactor::Derived { lateral: false, alias: None, .. } => {
                 return self.refuse_here("a query in FROM needs a name: add AS and one");
@@ -85,6 +87,7 @@ impl Checker<'_> {
             }
         };
         let id = self.relations.len();
+        self.at_most(MAX_RELATIONS, id + 1, "collections and queries in FROM clauses")?;
         self.note_recursion(&relation.source, id);
         self.relations.push(relation);
         if scope.add(alias.clone(), id, outer) {
@@ -106,7 +109,11 @@ impl Checker<'_> {
         &mut self,
         factor: &'q TableFactor,
     ) -> Checked<(&'q Ident, Option<&'q TableAlias>)> {
-        const ONLY: &str = "FROM takes collections of this plugin and queries only";
+        if let TableFactor::Table { name, .. } = factor
+            && let Some(ObjectNamePart::Identifier(ident)) = name.0.first()
+        {
+            self.touch(ident.span.start);
+        }
         let TableFactor::Table {
             name,
             alias,

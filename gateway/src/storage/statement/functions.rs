@@ -1,16 +1,47 @@
 //! The functions of statements, and what `SQLite` needs to be taught.
 //!
-//! `SQLite` lacks four of them. Its backend registers these scalar functions, deterministic and
-//! innocuous, with the bodies that stand in this file; each gives NULL when an argument is NULL:
+//! `SQLite` lacks some of them. Its backend registers these scalar functions, deterministic and
+//! innocuous; each gives NULL when an argument is NULL:
 //!
 //! | name | arguments | computes |
 //! |---|---|---|
-//! | `loggia_round` | a REAL | the nearest whole number as REAL, of two equally near the even one: [`round`] |
-//! | `loggia_floor` | a REAL | the greatest whole number not above it, as REAL: [`floor`] |
-//! | `loggia_ceil` | a REAL | the smallest whole number not below it, as REAL: [`ceil`] |
+//! | `loggia_round` | REAL | the nearest whole number as REAL, of two equally near the even one: [`round`] |
+//! | `loggia_floor` | REAL | the greatest whole number not above it, as REAL: [`floor`] |
+//! | `loggia_ceil` | REAL | the smallest whole number not below it, as REAL: [`ceil`] |
 //! | `loggia_json_contains` | two TEXT holding JSON | 1 where the first contains the second by the rules of `PostgreSQL`'s `@>`, else 0: [`json_contains`] |
+//! | `loggia_timestamp` | INTEGER, microseconds | TEXT, as a column of that type is shown in a result: `format_timestamp` of `field.rs` |
 
 use serde_json::Value;
+
+/// All functions that a rendered statement calls on `SQLite`, for the authorizer behind this wall.
+/// Besides these it reads its tables and `json_each`.
+pub const SQLITE_FUNCTIONS: &[&str] = &[
+    "abs",
+    "coalesce",
+    "count",
+    "dense_rank",
+    "instr",
+    "json",
+    "json_array_length",
+    "json_group_array",
+    "json_object",
+    "lag",
+    "lead",
+    "length",
+    "loggia_ceil",
+    "loggia_floor",
+    "loggia_json_contains",
+    "loggia_round",
+    "loggia_timestamp",
+    "lower",
+    "max",
+    "min",
+    "nullif",
+    "rank",
+    "row_number",
+    "sum",
+    "upper",
+];
 
 /// A function of one row's values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -114,5 +145,33 @@ fn equal_numbers(one: &serde_json::Number, other: &serde_json::Number) -> bool {
     match (one.as_i64(), other.as_i64()) {
         (Some(one), Some(other)) => one == other,
         _ => one.as_f64() == other.as_f64(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json_contains;
+
+    #[test]
+    fn json_contains_as_postgresql_does() {
+        for (text, part, expected) in [
+            ("{\"a\": 1, \"b\": {\"c\": [1, 2]}}", "{\"b\": {\"c\": [2]}}", true),
+            ("{\"a\": 1}", "{}", true),
+            ("{\"a\": 1}", "{\"a\": 1.0}", true),
+            ("{\"a\": 1}", "{\"a\": null}", false),
+            ("{\"a\": [1]}", "{\"a\": 1}", false),
+            ("[1, 2, 3]", "[3, 1, 1]", true),
+            ("[1, 2, 3]", "3", true),
+            ("[[1, 2]]", "[1]", false),
+            ("[[1, 2]]", "[[1]]", true),
+            ("[{\"a\": 1, \"b\": 2}]", "[{\"b\": 2}]", true),
+            ("[null]", "null", true),
+            ("\"x\"", "\"x\"", true),
+            ("\"x\"", "[\"x\"]", false),
+            ("[]", "{}", false),
+        ] {
+            assert_eq!(json_contains(text, part), Some(expected), "{text} {part}");
+        }
+        assert_eq!(json_contains("{", "{}"), None);
     }
 }

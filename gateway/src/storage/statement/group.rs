@@ -6,7 +6,7 @@
 use sqlparser::ast::{self, Expr, GroupByExpr, SelectItem};
 
 use super::check::{Checked, Checker, Clause, all};
-use super::expression::start;
+use super::position::start;
 use super::scope::Scope;
 use super::tree::{Expression, Grouped, Grouping, Select};
 use super::visit::Descend;

@@ -7,10 +7,10 @@
 use sqlparser::ast::Expr;
 
 use super::check::{Checked, Checker, all};
-use super::expression::start;
 use super::parse;
+use super::position::start;
 use super::scope::Scope;
-use super::tree::{Body, Comparison, Expression, Grouped, Grouping, Item, RelationId, Select};
+use super::tree::{Body, Comparison, Expression, Grouping, Item, RelationId, Select};
 use super::types::Typed;
 use crate::manifest::FieldType;
 
@@ -98,48 +98,59 @@ impl Checker<'_> {
     }
 
     /// What tells two rows apart: the documents' ids, the terms of the groups, or all columns.
-    pub(super) fn tie_break(&mut self, sortable: &Sortable<'_>, body: &mut Body) -> TieBreak {
-        let ids = match sortable {
-            Sortable::Rows { scope, .. } => self.ids(scope),
-            Sortable::Result { .. } => None,
-        };
-        match (ids, sortable, &body.first.grouping) {
-            (Some(keys), ..) => TieBreak { keys, distinct: true },
+    pub(super) fn tie_break(
+        &mut self,
+        sortable: &Sortable<'_>,
+        body: &mut Body,
+        scope: Option<&Scope<'_>>,
+    ) -> TieBreak {
+        let select = &mut body.first;
+        let ids = scope.and_then(|scope| self.ids(scope));
+        match (sortable, &select.grouping, ids) {
+            (Sortable::Rows { .. }, _, Some(keys)) => TieBreak { keys, distinct: true },
+            (Sortable::Result { relation, .. }, Grouping::None, Some(ids))
+                if !select.from.is_empty() =>
+            {
+                TieBreak { keys: hidden_keys(*relation, select, ids), distinct: true }
+            }
+            (Sortable::Result { relation, .. }, Grouping::By(terms), _) if body.rest.is_empty() => {
+                let terms =
+                    terms.iter().map(|term| Typed::new(term.expression.clone(), term.term_type));
+                let terms = terms.collect();
+                TieBreak { keys: hidden_keys(*relation, select, terms), distinct: true }
+            }
             // One row needs nothing.
-            (None, Sortable::Result { .. }, Grouping::All) if body.rest.is_empty() => {
+            (Sortable::Result { .. }, Grouping::All, _) if body.rest.is_empty() => {
                 TieBreak { keys: Vec::new(), distinct: false }
             }
-            (None, Sortable::Result { relation, .. }, Grouping::By(_)) if body.rest.is_empty() => {
-                TieBreak { keys: self.group_keys(*relation, &mut body.first), distinct: true }
-            }
-            _ => {
-                let items = sortable.items().iter();
-                let keys: Vec<&Item> = items.filter(|item| item.comparable()).collect();
-                let distinct = keys.len() == sortable.items().len();
-                let keys = keys.into_iter().map(|item| sortable.value(item)).collect();
-                TieBreak { keys, distinct }
-            }
+            _ => all_columns(sortable),
         }
     }
+}
 
-    /// The terms of the groups, as hidden items where they are none yet.
-    fn group_keys(&mut self, relation: RelationId, select: &mut Select) -> Vec<Typed> {
-        let Grouping::By(terms) = &select.grouping else { return Vec::new() };
-        let mut keys = Vec::with_capacity(terms.len());
-        for (place, Grouped { expression, term_type }) in terms.iter().enumerate() {
-            let item = select.items.iter().find(|item| item.expression == *expression);
-            let item = item.cloned().unwrap_or_else(|| {
-                // Not a name that a plugin can write.
-                let name = format!("#g{place}");
-                let (expression, item_type) = (expression.clone(), *term_type);
-                let item = Item { name, expression, item_type, nullable: true };
-                select.items.push(item.clone());
-                item
-            });
-            keys.push(result_column(relation, &item));
-        }
-        keys
+/// All columns together; rows that are equal in all of them count as one where a page ends.
+fn all_columns(sortable: &Sortable<'_>) -> TieBreak {
+    let items = sortable.items();
+    let keys: Vec<&Item> = items.iter().filter(|item| item.is_comparable()).collect();
+    let distinct = keys.len() == items.len();
+    TieBreak { keys: keys.into_iter().map(|item| sortable.value(item)).collect(), distinct }
+}
+
+/// Values of a SELECT as columns of its result: as hidden items where they are none yet.
+fn hidden_keys(relation: RelationId, select: &mut Select, values: Vec<Typed>) -> Vec<Typed> {
+    let mut keys = Vec::with_capacity(values.len());
+    for (place, value) in values.into_iter().enumerate() {
+        let Typed { expression, value_type: Some(item_type), nullable } = value else { continue };
+        let item = select.items.iter().find(|item| item.expression == expression).cloned();
+        let item = item.unwrap_or_else(|| {
+            // Not a name that a plugin can write.
+            let item = Item { name: format!("#g{place}"), expression, item_type, nullable };
+            select.items.push(item.clone());
+            item
+        });
+        keys.push(result_column(relation, &item));
     }
+    keys
 }
 
 impl Sortable<'_> {

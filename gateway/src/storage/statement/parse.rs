@@ -66,8 +66,16 @@ fn whole<T>(
 
 /// The parser writes the position into its message; where it does not, the next token has it.
 fn refusal(parser: &Parser<'_>, error: ParserError) -> Refusal {
-    let at = parser.peek_token().span.start;
+    let next = parser.peek_token();
+    let at = next.span.start;
     match error {
+        // These messages name what is not allowed either, or the parser's inner form of a token.
+        ParserError::ParserError(message) if message.contains("SELECT, VALUES") => {
+            Refusal { at, reason: "a query begins with SELECT".to_owned() }
+        }
+        ParserError::ParserError(message) if message.starts_with("No infix parser") => {
+            Refusal { at, reason: format!("unexpected {}", next.token) }
+        }
         ParserError::RecursionLimitExceeded => {
             Refusal { at, reason: "nested too deeply".to_owned() }
         }
@@ -100,8 +108,9 @@ fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, Refusal> {
     let all = Tokenizer::new(&PlainSql, text)
         .tokenize_with_location()
         .map_err(|error| Refusal { at: error.location, reason: lower_first(&error.message) })?;
-    if all.len() > MAX_TOKENS {
-        let at = all[MAX_TOKENS].span.start;
+    let mut words = all.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    if let Some(first_beyond) = words.nth(MAX_TOKENS) {
+        let at = first_beyond.span.start;
         return Err(Refusal { at, reason: format!("longer than {MAX_TOKENS} tokens") });
     }
     let mut tokens: Vec<TokenWithSpan> = Vec::with_capacity(all.len());

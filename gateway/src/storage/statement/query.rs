@@ -1,39 +1,19 @@
-//! Queries: the WITH clause, UNION, and the SELECT itself.
+//! Queries: what a statement, a query of the WITH clause and a subquery have in common.
 //!
-//! All members of the parser's structures are named here, so that one that a new version of the
-//! parser adds does not compile before someone has decided about it.
+//! All members of the parser's structures are named here and in `select.rs` and `with.rs`, so
+//! that one that a new version of the parser adds does not compile before someone has decided
+//! about it.
 
 use sqlparser::ast::{
-    self, Cte, Distinct, GroupByExpr, Query, SelectFlavor, SelectItem, SetExpr, SetOperator,
-    SetQuantifier, TableAlias, With,
+    self, LimitClause, OrderBy, Query, SetExpr, SetOperator, SetQuantifier, With,
 };
-use sqlparser::tokenizer::Location;
 
-use super::check::{Checked, Checker, Clause, NamedCommon, all};
-use super::expression::start;
+use super::check::{Checked, Checker, all};
 use super::scope::Scope;
-use super::tree::{
-    Body, Common, Expression, Grouped, Grouping, Item, Relation, RelationColumn, RelationId,
-    Select, Source,
-};
-use super::types::Typed;
-use crate::manifest::FieldType;
+use super::tree::Body;
 
-/// A SELECT whose items are not yet brought to the types of those beside it in a UNION.
-#[derive(Debug)]
-pub(super) struct Draft {
-    select: Select,
-    items: Vec<DraftItem>,
-    distinct: bool,
-}
-
-#[derive(Debug)]
-struct DraftItem {
-    /// `None` for an expression without a name.
-    name: Option<String>,
-    typed: Typed,
-    at: Location,
-}
+/// The most SELECTs in one UNION; `SQLite` would take 500.
+const MAX_ARMS: usize = 50;
 
 /// Whether the columns of a query are seen by their names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,6 +22,15 @@ pub(super) enum Names {
     Needed,
     /// They are known by their place.
     Unused,
+}
+
+/// What a query can be made of.
+#[derive(Debug)]
+pub(super) struct Parts<'q> {
+    pub(super) with: Option<&'q With>,
+    pub(super) body: &'q SetExpr,
+    pub(super) order_by: Option<&'q OrderBy>,
+    pub(super) limit: Option<&'q LimitClause>,
 }
 
 impl Checker<'_> {
@@ -74,8 +63,11 @@ impl Checker<'_> {
     }
 
     /// The WITH clause and the body of a query without an order or a limit.
-    fn plain_query<'q>(&mut self, query: &'q Query) -> Checked<(Option<&'q With>, &'q SetExpr)> {
-        let (with, body, order_by, limit) = self.query_parts(query)?;
+    pub(super) fn plain_query<'q>(
+        &mut self,
+        query: &'q Query,
+    ) -> Checked<(Option<&'q With>, &'q SetExpr)> {
+        let Parts { with, body, order_by, limit } = self.query_parts(query)?;
         if order_by.is_some() {
             return self.refuse_here("ORDER BY belongs into the statement's `order`");
         }
@@ -85,17 +77,8 @@ impl Checker<'_> {
         Ok((with, body))
     }
 
-    /// The parts of a query that any query may have.
-    #[expect(clippy::type_complexity, reason = "four borrowed parts, taken apart at once")]
-    pub(super) fn query_parts<'q>(
-        &mut self,
-        query: &'q Query,
-    ) -> Checked<(
-        Option<&'q With>,
-        &'q SetExpr,
-        Option<&'q ast::OrderBy>,
-        Option<&'q ast::LimitClause>,
-    )> {
+    /// Take a query apart, and refuse what no query has.
+    pub(super) fn query_parts<'q>(&mut self, query: &'q Query) -> Checked<Parts<'q>> {
         let Query {
             with,
             body,
@@ -120,7 +103,8 @@ impl Checker<'_> {
         if more {
             return self.refuse_here("only SELECT is allowed");
         }
-        Ok((with.as_ref(), body, order_by.as_ref(), limit_clause.as_ref()))
+        let (with, order_by) = (with.as_ref(), order_by.as_ref());
+        Ok(Parts { with, body, order_by, limit: limit_clause.as_ref() })
     }
 
     fn touch_body(&mut self, body: &SetExpr) {
@@ -137,19 +121,21 @@ impl Checker<'_> {
         }
     }
 
-    fn body(&mut self, body: &SetExpr, outer: Option<&Scope<'_>>, names: Names) -> Checked<Body> {
-        let arms = self.arms(body)?;
-        let drafts = arms
-            .into_iter()
-            .map(|(keeps, select)| Ok((keeps, self.select(select, outer)?.0)))
-            .collect();
-        let drafts = all(drafts)?;
+    pub(super) fn body(
+        &mut self,
+        body: &SetExpr,
+        outer: Option<&Scope<'_>>,
+        names: Names,
+    ) -> Checked<Body> {
+        let arms = self.arms(body)?.into_iter();
+        let drafts = arms.map(|(keeps, select)| Ok((keeps, self.select(select, outer)?.0)));
+        let drafts = all(drafts.collect())?;
         self.settle(drafts, names)
     }
 
     /// The SELECTs of a UNION, and whether each keeps duplicates. They hang to the left as deep
     /// as the UNION is long, so they are not visited by recursion.
-    fn arms<'q>(&mut self, body: &'q SetExpr) -> Checked<Vec<(bool, &'q ast::Select)>> {
+    pub(super) fn arms<'q>(&mut self, body: &'q SetExpr) -> Checked<Vec<(bool, &'q ast::Select)>> {
         let mut arms = Vec::new();
         let mut rest = body;
         while let SetExpr::SetOperation { left, op, set_quantifier, right } = rest {
@@ -162,6 +148,7 @@ impl Checker<'_> {
             rest = left;
         }
         arms.push((true, self.arm(rest)?));
+        self.at_most(MAX_ARMS, arms.len(), "SELECTs in a UNION")?;
         arms.reverse();
         Ok(arms)
     }
@@ -173,383 +160,4 @@ impl Checker<'_> {
             _ => self.refuse_here("only SELECT is allowed"),
         }
     }
-}
-
-/// The WITH clause.
-impl Checker<'_> {
-    fn with(&mut self, with: &With) -> Checked<()> {
-        let With { with_token, recursive, cte_tables } = with;
-        self.touch(with_token.0.span.start);
-        let checked = cte_tables.iter().map(|cte| self.common(cte, *recursive)).collect();
-        all::<()>(checked).map(drop)
-    }
-
-    fn common(&mut self, cte: &Cte, may_recur: bool) -> Checked<()> {
-        let Cte { alias, query, from, materialized, closing_paren_token: _ } = cte;
-        let TableAlias { explicit: _, name, columns, at } = alias;
-        let ident = name;
-        let name = self.name(ident)?;
-        if from.is_some() || materialized.is_some() || at.is_some() {
-            return self.refuse(ident.span.start, "only WITH name AS (SELECT …) is allowed");
-        }
-        let taken = self.commons.iter().any(|known| known.name == name)
-            || self.collections.iter().any(|known| known.name == name);
-        if taken {
-            return self.refuse(ident.span.start, format!("the name {name} is taken"));
-        }
-        let (None, body) = self.plain_query(query)? else {
-            return self.refuse_here("WITH stands at the beginning of the statement only");
-        };
-        let names = columns.iter().map(|column| match column.data_type {
-            None => self.name(&column.name),
-            Some(_) => self.refuse_here("a type is not allowed here"),
-        });
-        let names = all(names.collect())?;
-        let recursive = may_recur && matches!(body, SetExpr::SetOperation { .. });
-        if recursive { self.recursive(name, &names, body) } else { self.simple(name, &names, body) }
-    }
-
-    fn simple(&mut self, name: String, columns: &[String], body: &SetExpr) -> Checked<()> {
-        let needed = if columns.is_empty() { Names::Needed } else { Names::Unused };
-        let body = self.body(body, None, needed)?;
-        let place = self.commons.len();
-        let offer = self.offer(Source::Common(place), &body.first.items, columns)?;
-        let columns = names(&offer);
-        let common = Some(Common { columns, body, recursive: false });
-        self.commons.push(NamedCommon { name, offer, self_references: None, common });
-        Ok(())
-    }
-
-    /// `base UNION [ALL] step`, where the step names the query itself. The base has the types.
-    fn recursive(&mut self, name: String, columns: &[String], body: &SetExpr) -> Checked<()> {
-        let arms = self.arms(body)?;
-        let (base, steps) = arms.split_first().expect("a query has a SELECT");
-        let needed = if columns.is_empty() { Names::Needed } else { Names::Unused };
-        let (base, _) = self.select(base.1, None)?;
-        let base = self.settle(vec![(true, base)], needed)?;
-        let place = self.commons.len();
-        let offer = self.offer(Source::Recursion(place), &base.first.items, columns)?;
-        let columns = names(&offer);
-        let self_references = Some(Vec::new());
-        self.commons.push(NamedCommon { name, offer, self_references, common: None });
-        let mut body = base;
-        for (keeps, step) in steps {
-            let (draft, _) = self.select(step, None)?;
-            let select = self.step(draft, &body.first.items)?;
-            body.rest.push((*keeps, select));
-        }
-        let recursive = self.recursion_is_plain(place, &body)?;
-        self.commons[place].offer.source = Source::Common(place);
-        self.commons[place].common = Some(Common { columns, body, recursive });
-        Ok(())
-    }
-
-    /// Give a step's items the types of the base's.
-    fn step(&mut self, draft: Draft, base: &[Item]) -> Checked<Select> {
-        let Draft { mut select, items, distinct } = draft;
-        if items.len() != base.len() {
-            return self.refuse_here("the SELECTs of a UNION differ in their number of columns");
-        }
-        for (item, base) in items.into_iter().zip(base) {
-            let typed = self.coerce(item.typed, base.item_type, item.at)?;
-            select.items.push(Item {
-                name: base.name.clone(),
-                expression: typed.expression,
-                item_type: base.item_type,
-                nullable: true,
-            });
-        }
-        if distinct {
-            return self.refuse_here("DISTINCT is not allowed in a recursive query");
-        }
-        Ok(select)
-    }
-
-    /// Whether the query names itself: once, in its second and last SELECT, where both databases
-    /// allow it.
-    fn recursion_is_plain(&mut self, place: usize, body: &Body) -> Checked<bool> {
-        let references = self.commons[place].self_references.take().unwrap_or_default();
-        let [reference] = references.as_slice() else {
-            return match references.len() {
-                0 => Ok(false),
-                _ => self.refuse_here("a recursive query may name itself once only"),
-            };
-        };
-        let plain = match body.rest.as_slice() {
-            [(keeps, step)] => {
-                let own = step.from.iter().find(|from| from.relation == *reference);
-                let joined = own.is_some_and(|from| !from.join.as_ref().is_some_and(|j| j.outer));
-                let comparable = *keeps || body.first.items.iter().all(|item| item.comparable());
-                joined && comparable && step.grouping == Grouping::None
-            }
-            _ => false,
-        };
-        if plain {
-            return Ok(true);
-        }
-        self.refuse_here(
-            "a recursive query is one SELECT, UNION or UNION ALL, and one SELECT that names it in \
-             FROM and makes no groups",
-        )
-    }
-
-    /// What a query offers to those who name it.
-    pub(super) fn offer(
-        &mut self,
-        source: Source,
-        items: &[Item],
-        names: &[String],
-    ) -> Checked<Relation> {
-        if !names.is_empty() && names.len() != items.len() {
-            return self.refuse_here("this list of columns differs in length from the SELECT's");
-        }
-        let mut columns: Vec<RelationColumn> = items.iter().map(offered).collect();
-        for (column, name) in columns.iter_mut().zip(names) {
-            column.name.clone_from(name);
-        }
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        if let Some(twice) = repeated(&names) {
-            return self.refuse_here(format!("two columns are named {twice}"));
-        }
-        Ok(Relation { source, columns })
-    }
-}
-
-/// The SELECT.
-impl Checker<'_> {
-    pub(super) fn select<'o>(
-        &mut self,
-        select: &ast::Select,
-        outer: Option<&'o Scope<'o>>,
-    ) -> Checked<(Draft, Scope<'o>)> {
-        self.own_calls(|checker| checker.select_with_calls(select, outer))
-    }
-
-    fn select_with_calls<'o>(
-        &mut self,
-        select: &ast::Select,
-        outer: Option<&'o Scope<'o>>,
-    ) -> Checked<(Draft, Scope<'o>)> {
-        let distinct = self.plain_select(select)?;
-        let mut scope = Scope::new(outer);
-        let from = self.from(&select.from, &mut scope)?;
-        let filter = select.selection.as_ref();
-        let filter = self.optional_condition(filter, Clause::Where, &scope);
-        let group_by = self.group_by(select, &scope);
-        let items = self.within(Clause::Items, |checker| {
-            all(select.projection.iter().map(|item| checker.item(item, &scope)).collect())
-        });
-        let having = self.optional_condition(select.having.as_ref(), Clause::Having, &scope);
-        let (filter, group_by, items, having) = (filter?, group_by?, items?, having?);
-        let grouping = self.grouping(group_by, distinct, having.is_some())?;
-        let select = Select { items: Vec::new(), from, filter, grouping, having };
-        self.check_groups(&select, items.iter().map(|item| &item.typed.expression), &scope)?;
-        Ok((Draft { select, items, distinct }, scope))
-    }
-
-    /// Refuse all that a SELECT can have besides items, FROM, WHERE, GROUP BY and HAVING. True
-    /// when it is DISTINCT.
-    fn plain_select(&mut self, select: &ast::Select) -> Checked<bool> {
-        let ast::Select {
-            select_token,
-            optimizer_hints,
-            distinct,
-            select_modifiers,
-            top,
-            top_before_distinct: _,
-            projection: _,
-            exclude,
-            into,
-            from: _,
-            lateral_views,
-            prewhere,
-            selection: _,
-            connect_by,
-            group_by,
-            cluster_by,
-            distribute_by,
-            sort_by,
-            having: _,
-            named_window,
-            qualify,
-            window_before_qualify: _,
-            value_table_mode,
-            flavor,
-        } = select;
-        self.touch(select_token.0.span.start);
-        if into.is_some() {
-            return self.refuse_here("INTO is not allowed");
-        }
-        let more = !optimizer_hints.is_empty()
-            || select_modifiers.is_some()
-            || top.is_some()
-            || exclude.is_some()
-            || !lateral_views.is_empty()
-            || prewhere.is_some()
-            || !connect_by.is_empty()
-            || matches!(group_by, GroupByExpr::All(_))
-            || matches!(group_by, GroupByExpr::Expressions(_, modifiers) if !modifiers.is_empty())
-            || !cluster_by.is_empty()
-            || !distribute_by.is_empty()
-            || !sort_by.is_empty()
-            || !named_window.is_empty()
-            || qualify.is_some()
-            || value_table_mode.is_some()
-            || !matches!(flavor, SelectFlavor::Standard);
-        if more {
-            return self.refuse_here(
-                "only SELECT [DISTINCT] … FROM … WHERE … GROUP BY … HAVING … is allowed",
-            );
-        }
-        match distinct {
-            None | Some(Distinct::All) => Ok(false),
-            Some(Distinct::Distinct) => Ok(true),
-            Some(Distinct::On(_)) => self.refuse_here("DISTINCT ON is not allowed"),
-        }
-    }
-
-    fn optional_condition(
-        &mut self,
-        condition: Option<&ast::Expr>,
-        clause: Clause,
-        scope: &Scope<'_>,
-    ) -> Checked<Option<Expression>> {
-        let check = |condition| self.within(clause, |checker| checker.condition(condition, scope));
-        condition.map(check).transpose()
-    }
-
-    fn item(&mut self, item: &SelectItem, scope: &Scope<'_>) -> Checked<DraftItem> {
-        let (expr, alias) = match item {
-            SelectItem::UnnamedExpr(expr) => (expr, None),
-            SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias)),
-            SelectItem::Wildcard(options) => {
-                let at = options.wildcard_token.0.span.start;
-                return self.refuse(at, "name the columns; * is not allowed");
-            }
-            _ => return self.refuse_here("name the columns; * is not allowed"),
-        };
-        let at = self.touch(start(expr));
-        let typed = self.expression(expr, scope)?;
-        let name = match (alias, &typed.expression) {
-            (Some(alias), _) => Some(self.name(alias)?),
-            (None, Expression::Column(_, name)) => Some(name.clone()),
-            (None, _) => None,
-        };
-        Ok(DraftItem { name, typed, at })
-    }
-}
-
-/// Bringing the SELECTs of a UNION together.
-impl Checker<'_> {
-    pub(super) fn settle(&mut self, drafts: Vec<(bool, Draft)>, names: Names) -> Checked<Body> {
-        let mut drafts = drafts;
-        let (_, first) = drafts.first().expect("a query has a SELECT");
-        let width = first.items.len();
-        if drafts.iter().any(|(_, draft)| draft.items.len() != width) {
-            return self.refuse_here("the SELECTs of a UNION differ in their number of columns");
-        }
-        let column_names = self.column_names(&first.items, names)?;
-        let distinct_union = drafts.iter().skip(1).any(|(keeps, _)| !keeps);
-        for (place, name) in column_names.into_iter().enumerate() {
-            self.settle_column(&mut drafts, place, &name, distinct_union)?;
-        }
-        let selects =
-            drafts.into_iter().map(|(keeps, draft)| Ok((keeps, self.finish(draft)?))).collect();
-        let mut selects = all(selects)?.into_iter();
-        let (_, first) = selects.next().expect("a query has a SELECT");
-        Ok(Body { first, rest: selects.collect() })
-    }
-
-    fn column_names(&mut self, items: &[DraftItem], names: Names) -> Checked<Vec<String>> {
-        let given = items.iter().enumerate().map(|(place, item)| match (&item.name, names) {
-            (Some(name), _) => Ok(name.clone()),
-            // Not a name that a plugin can write, so it hides none.
-            (None, Names::Unused) => Ok(format!("#{place}")),
-            (None, Names::Needed) => {
-                self.refuse(item.at, "this column needs a name: add AS and one")
-            }
-        });
-        let given = all(given.collect())?;
-        let texts: Vec<&str> = given.iter().map(String::as_str).collect();
-        match repeated(&texts) {
-            Some(twice) if names == Names::Needed => {
-                self.refuse_here(format!("two columns are named {twice}"))
-            }
-            _ => Ok(given),
-        }
-    }
-
-    /// Bring one column of all SELECTs to one type.
-    fn settle_column(
-        &mut self,
-        drafts: &mut [(bool, Draft)],
-        place: usize,
-        name: &str,
-        distinct: bool,
-    ) -> Checked<()> {
-        let at = drafts[0].1.items[place].at;
-        let values = drafts.iter().map(|(_, draft)| draft.items[place].typed.clone()).collect();
-        let (values, item_type) = self.unify(values, at)?;
-        if distinct {
-            self.comparable(item_type, at)?;
-        }
-        let nullable = values.iter().any(|value| value.nullable);
-        for ((_, draft), Typed { expression, .. }) in drafts.iter_mut().zip(values) {
-            let name = name.to_owned();
-            draft.select.items.push(Item { name, expression, item_type, nullable });
-        }
-        Ok(())
-    }
-
-    /// DISTINCT becomes GROUP BY all columns: `SQLite` does not look into a DISTINCT sub-select.
-    fn finish(&mut self, draft: Draft) -> Checked<Select> {
-        let Draft { mut select, items, distinct } = draft;
-        if distinct {
-            for (item, DraftItem { at, .. }) in select.items.iter().zip(&items) {
-                self.comparable(item.item_type, *at)?;
-            }
-            let items = select.items.iter().filter(|item| !item.expression.is_constant());
-            let terms: Vec<Grouped> = items.map(Grouped::from).collect();
-            if terms.is_empty() {
-                return self.refuse_here("DISTINCT needs a column that is not constant");
-            }
-            select.grouping = Grouping::By(terms);
-        }
-        Ok(select)
-    }
-}
-
-impl From<&Item> for Grouped {
-    fn from(item: &Item) -> Self {
-        Self { expression: item.expression.clone(), term_type: item.item_type }
-    }
-}
-
-impl Item {
-    /// Whether its values have an order.
-    pub(super) fn comparable(&self) -> bool {
-        !matches!(self.item_type, FieldType::Json | FieldType::Texts)
-    }
-}
-
-pub(super) fn offered(item: &Item) -> RelationColumn {
-    RelationColumn {
-        name: item.name.clone(),
-        physical: None,
-        column_type: item.item_type,
-        nullable: item.nullable,
-        used: true,
-    }
-}
-
-fn names(relation: &Relation) -> Vec<String> {
-    relation.columns.iter().map(|column| column.name.clone()).collect()
-}
-
-/// A name that is there twice. `SQLite` takes names that differ only in case for the same.
-fn repeated<'n>(names: &[&'n str]) -> Option<&'n str> {
-    let is_repeated = |(place, name): &(usize, &&str)| {
-        names[..*place].iter().any(|other| other.eq_ignore_ascii_case(name))
-    };
-    names.iter().enumerate().find(is_repeated).map(|(_, name)| *name)
 }

@@ -70,7 +70,7 @@ impl<'s> Renderer<'s> {
     pub(super) fn total(mut self) -> Rendered {
         self.with();
         self.push("SELECT count(*)");
-        self.from_where(None);
+        self.sources_and_filter(None);
         self.end()
     }
 
@@ -80,7 +80,7 @@ impl<'s> Renderer<'s> {
 
     fn rows(&mut self, page: &Page<'_>, behind: Option<&Expression>) {
         self.columns(page);
-        self.from_where(behind);
+        self.sources_and_filter(behind);
         self.order_by(page);
         self.limit(page.limit, page.offset);
     }
@@ -94,7 +94,7 @@ impl<'s> Renderer<'s> {
         for (place, condition) in conditions.iter().enumerate() {
             self.push(if place == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
             self.columns(page);
-            self.from_where(Some(condition));
+            self.sources_and_filter(Some(condition));
             self.order_by(page);
             self.reach(page.limit, page.offset);
             let _ = write!(self.sql, ") AS \"r{place}\"");
@@ -142,12 +142,12 @@ impl<'s> Renderer<'s> {
     }
 
     /// FROM and WHERE with the conditions in force.
-    fn from_where(&mut self, behind: Option<&Expression>) {
+    fn sources_and_filter(&mut self, behind: Option<&Expression>) {
         let Selection { program, conditions } = self.selection;
         let Some(relation) = program.wrapped else {
             let mut all = conditions.to_vec();
             all.extend(behind);
-            return self.from_and_filter(&program.body.first, &all);
+            return self.sources(&program.body.first, &all);
         };
         self.push(" FROM (");
         self.body(&program.body, conditions);
@@ -166,7 +166,7 @@ impl<'s> Renderer<'s> {
         self.push(" ORDER BY ");
         let of_primary_key = self.is_primary_key(keys);
         self.list(keys.len(), |renderer, place| {
-            renderer.expression(&keys[place].expression);
+            renderer.sorting_term(&keys[place].expression);
             match (of_primary_key, keys[place].descending) {
                 (false, descending) => renderer.direction(descending),
                 (true, true) => renderer.push(" DESC"),
@@ -175,10 +175,11 @@ impl<'s> Renderer<'s> {
         });
     }
 
-    /// The primary key is the one index that was not made with NULLs first. The id is never
-    /// NULL, so without a word on NULLs the order is the same, and the key's.
+    /// The primary key is the one index that was not made with NULLs first. Where the id is never
+    /// NULL, the order without a word on NULLs is the same, and the key's.
     fn is_primary_key(&self, keys: &[Key]) -> bool {
-        let [Key { expression: Expression::Column(relation, name), .. }] = keys else {
+        let [Key { expression: Expression::Column(relation, name), nullable: false, .. }] = keys
+        else {
             return false;
         };
         let columns = &self.selection.program.relations[*relation].columns;

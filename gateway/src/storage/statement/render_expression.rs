@@ -75,7 +75,11 @@ impl Renderer<'_> {
     }
 
     fn null(&mut self, value_type: Option<FieldType>) {
-        self.literal("NULL", postgres_type(value_type.unwrap_or(FieldType::Text)));
+        match (self.dialect(), value_type.unwrap_or(FieldType::Text)) {
+            (Dialect::Sqlite, _) => self.push("NULL"),
+            (Dialect::Postgres, FieldType::Text) => self.push("(NULL::text COLLATE \"C\")"),
+            (Dialect::Postgres, known) => self.literal("NULL", postgres_type(known)),
+        }
     }
 
     fn boolean(&mut self, value: bool) {
@@ -180,9 +184,18 @@ impl Renderer<'_> {
     pub(super) fn terms(&mut self, terms: &[Term]) {
         self.push("ORDER BY ");
         self.list(terms.len(), |renderer, place| {
-            renderer.expression(&terms[place].expression);
+            renderer.sorting_term(&terms[place].expression);
             renderer.direction(terms[place].descending);
         });
+    }
+
+    /// A term of ORDER BY or GROUP BY. `SQLite` reads a whole number there as the place of a
+    /// column, also one that it has itself made of an expression such as `1 IS NULL`.
+    pub(super) fn sorting_term(&mut self, expression: &Expression) {
+        match (self.dialect(), expression) {
+            (Dialect::Postgres, _) | (_, Expression::Column(..)) => self.expression(expression),
+            (Dialect::Sqlite, _) => self.around("coalesce(", expression, ", NULL)"),
+        }
     }
 
     /// Division by 0 is an error on `PostgreSQL` and NULL on `SQLite`; here it is NULL.

@@ -117,6 +117,7 @@ impl Renderer<'_> {
     }
 
     /// A value as a part of JSON. `SQLite` takes a boolean for a number, and JSON for text.
+    /// Neither knows that a number is a timestamp.
     pub(super) fn json_value(&mut self, value: &Expression, value_type: FieldType) {
         match (self.dialect(), value_type) {
             (Dialect::Sqlite, FieldType::Boolean) => {
@@ -125,8 +126,27 @@ impl Renderer<'_> {
             (Dialect::Sqlite, FieldType::Json | FieldType::Texts) => {
                 self.around("json(", value, ")");
             }
+            (Dialect::Sqlite, FieldType::Timestamp) => {
+                self.around("loggia_timestamp(", value, ")");
+            }
+            (Dialect::Postgres, FieldType::Timestamp) => self.timestamp_text(value),
             _ => self.expression(value),
         }
+    }
+
+    /// A timestamp as the columns of a result show it, of the years 1 to 9999, and as a number
+    /// else. Seconds and the rest are added one by one: an interval is multiplied by a double.
+    fn timestamp_text(&mut self, value: &Expression) {
+        self.around(
+            "(CASE WHEN ",
+            value,
+            " BETWEEN -62135596800000000 AND 253402300799999999 THEN to_char(timestamp 'epoch'",
+        );
+        self.around(" + (", value, " / 1000000) * interval '1 second'");
+        self.around(" + (", value, " % 1000000) * interval '1 microsecond'");
+        self.around(", CASE ", value, " % 1000 WHEN 0 THEN 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'");
+        self.push(" ELSE 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"' END)");
+        self.around(" ELSE (", value, ")::text END)");
     }
 
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) {

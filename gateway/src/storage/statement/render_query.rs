@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::render::Renderer;
 use super::tree::{
-    Body, Common, Expression, From, Grouping, Relation, RelationColumn, RelationId, Select, Source,
+    Body, Common, Expression, FromItem, Grouping, Relation, RelationColumn, RelationId, Select,
+    Source,
 };
 use super::{Bind, Dialect};
 use crate::manifest::FieldType;
@@ -57,10 +58,12 @@ impl Renderer<'_> {
             renderer.push(" AS ");
             renderer.identifier(&select.items[place].name);
         });
-        self.from_and_filter(select, conditions);
+        self.sources(select, conditions);
         if let Grouping::By(terms) = &select.grouping {
             self.push(" GROUP BY ");
-            self.joined(terms.iter().map(|term| &term.expression), ", ");
+            self.list(terms.len(), |renderer, place| {
+                renderer.sorting_term(&terms[place].expression);
+            });
         }
         if let Some(having) = &select.having {
             self.push(" HAVING ");
@@ -69,9 +72,9 @@ impl Renderer<'_> {
     }
 
     /// FROM and WHERE.
-    pub(super) fn from_and_filter(&mut self, select: &Select, conditions: &[&Expression]) {
+    pub(super) fn sources(&mut self, select: &Select, conditions: &[&Expression]) {
         for (place, from) in select.from.iter().enumerate() {
-            self.from_one(place == 0, from);
+            self.source(place == 0, from);
         }
         let all: Vec<&Expression> =
             select.filter.iter().chain(conditions.iter().copied()).collect();
@@ -81,7 +84,7 @@ impl Renderer<'_> {
         }
     }
 
-    fn from_one(&mut self, first: bool, from: &From) {
+    fn source(&mut self, first: bool, from: &FromItem) {
         self.push(match &from.join {
             _ if first => " FROM ",
             Some(join) if join.outer => " LEFT JOIN ",

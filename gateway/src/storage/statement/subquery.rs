@@ -6,8 +6,8 @@ use sqlparser::ast::{
 };
 
 use super::check::{Checked, Checker, Clause, all};
-use super::expression::start;
-use super::query::Names;
+use super::position::start;
+use super::query::{Names, Parts};
 use super::scope::Scope;
 use super::tree::{Body, Expression, Grouping, Term};
 use super::types::Typed;
@@ -46,7 +46,7 @@ impl Checker<'_> {
         match self.clause() {
             Clause::GroupBy => self.refuse_here("a subquery is not allowed in GROUP BY"),
             Clause::Argument => {
-                self.refuse_here("a subquery is not allowed in the argument of an aggregate")
+                self.refuse_here("a subquery is not allowed in the argument of a function of rows")
             }
             _ => Ok(()),
         }
@@ -56,7 +56,7 @@ impl Checker<'_> {
     /// the first, so the form must say which row it is.
     pub(super) fn scalar(&mut self, query: &Query, scope: &Scope<'_>) -> Checked<Typed> {
         self.no_subquery_in_groups()?;
-        let (with, body, order_by, limit) = self.query_parts(query)?;
+        let Parts { with, body, order_by, limit } = self.query_parts(query)?;
         let SetExpr::Select(select) = body else {
             return self.refuse_here("a subquery that gives a value is one SELECT");
         };

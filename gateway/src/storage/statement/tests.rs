@@ -7,6 +7,7 @@ use crate::manifest::{CollectionDeclaration, StatementDeclaration};
 use crate::storage::collection::Collection;
 
 mod cases;
+mod depth;
 mod hostile;
 mod rendering;
 mod sqlite;

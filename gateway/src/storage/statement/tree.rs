@@ -90,7 +90,7 @@ impl Body {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Select {
     pub(super) items: Vec<Item>,
-    pub(super) from: Vec<From>,
+    pub(super) from: Vec<FromItem>,
     pub(super) filter: Option<Expression>,
     pub(super) grouping: Grouping,
     pub(super) having: Option<Expression>,
@@ -98,7 +98,7 @@ pub(super) struct Select {
 
 /// One relation of a FROM clause.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct From {
+pub(super) struct FromItem {
     pub(super) relation: RelationId,
     /// How it is joined with those before it; `None` for the first.
     pub(super) join: Option<Join>,

@@ -26,6 +26,16 @@ impl Expression {
         )
     }
 
+    /// Whether it calls a window function.
+    pub(super) fn has_window(&self) -> bool {
+        let mut found = false;
+        self.visit(&mut |part| {
+            found |= matches!(part, Self::Window(_));
+            if found { Descend::No } else { Descend::Yes }
+        });
+        found
+    }
+
     /// Show it and its parts, those in subqueries as well, to a visitor.
     pub(super) fn visit(&self, visitor: &mut Visitor<'_>) {
         if visitor(self) == Descend::No {

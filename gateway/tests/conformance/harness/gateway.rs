@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use loggia::cli::{Started, start};
-use loggia::config::{Config, Plugin};
+use loggia::cli::{Started, start, start_with};
+use loggia::config::{Config, Isolation, Plugin};
 use loggia::http::Gateway;
-use loggia::plugin::Isolation;
+use loggia::plugin::Runtime;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,7 +24,7 @@ pub(crate) struct TestGateway {
     gateway: Arc<Gateway>,
     configuration: Config,
     serving: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-    _database: Arc<Database>,
+    database: Arc<Database>,
 }
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -39,36 +39,28 @@ impl TestGateway {
             configuration.plugins.insert(name.to_owned(), plugin(name));
         }
         configure(&mut configuration);
-        Self::serve(configuration, Arc::new(database)).await
+        Self::serve(configuration, Arc::new(database)).await.unwrap()
     }
 
-    async fn serve(configuration: Config, database: Arc<Database>) -> Self {
-        let Started { server, gateway } = start(&configuration).await.unwrap();
-        let address = server.local_addr().unwrap();
+    async fn serve(configuration: Config, database: Arc<Database>) -> anyhow::Result<Self> {
+        // An engine is made for one limit of memory.
+        let memory_bytes = configuration.limits.plugin_memory_bytes;
+        let started = if memory_bytes == Config::default().limits.plugin_memory_bytes {
+            start_with(&configuration, engine()).await
+        } else {
+            start(&configuration).await
+        };
+        let Started { server, gateway } = started?;
+        let address = server.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.run(async { stopped.await.unwrap_or(()) }));
         let serving = Some((stop, serving));
-        Self { address, gateway, configuration, serving, _database: database }
+        Ok(Self { address, gateway, configuration, serving, database })
     }
 
     /// Another gateway on the same database.
-    pub(crate) async fn second(&self) -> Self {
-        Self::serve(self.configuration.clone(), Arc::clone(&self._database)).await
-    }
-
-    /// Stop as SIGTERM does, and start again on the same database.
-    pub(crate) async fn restart(mut self) -> Self {
-        self.stop().await;
-        let (configuration, database) = (self.configuration.clone(), Arc::clone(&self._database));
-        drop(self);
-        Self::serve(configuration, database).await
-    }
-
-    async fn stop(&mut self) {
-        if let Some((stop, serving)) = self.serving.take() {
-            stop.send(()).ok();
-            serving.await.unwrap();
-        }
+    pub(crate) async fn second(&self) -> anyhow::Result<Self> {
+        Self::serve(self.configuration.clone(), Arc::clone(&self.database)).await
     }
 
     /// Whether it runs on `SQLite`.
@@ -138,9 +130,21 @@ impl Drop for TestGateway {
     }
 }
 
+/// One for all tests of the process: each component is compiled once.
+fn engine() -> &'static Runtime {
+    static ENGINE: OnceLock<Runtime> = OnceLock::new();
+    ENGINE.get_or_init(|| Runtime::new(Config::default().limits.plugin_memory_bytes).unwrap())
+}
+
 fn plugin(name: &str) -> Plugin {
+    let path = plugin_path(name);
+    Plugin { path, sha256: None, isolation: Isolation::Tenant, max_requests_per_instance: 1_000 }
+}
+
+/// The component that `cargo xtask test` has built.
+pub(crate) fn plugin_path(name: &str) -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let path = root.join(format!("plugins/{name}.wasm"));
     assert!(path.exists(), "{} is missing; run `cargo xtask test`", path.display());
-    Plugin { path, sha256: None, isolation: Isolation::Tenant, max_requests_per_instance: 1_000 }
+    path
 }

@@ -282,6 +282,10 @@ fn functions() -> Vec<Value> {
                         "meta": [1, 2, 3], "none": "u2", "in": {"a": "it's"}}],
                      ["s4", {"id": "s4", "n": null, "x": null, "on": null, "tags": null,
                         "meta": null, "none": null, "in": {"a": "it's"}}]]}),
+        json!({"select": "SELECT json_object('at', at, 'now', now(), 'later', now() + 1767225600000000) AS o, \
+                json_object('no', CAST(NULL AS timestamp)) AS no FROM event WHERE id = 'e3'",
+            "rows": [[{"at": "1969-12-31T23:59:59.999990Z", "now": "1970-01-01T00:00:00.001Z",
+                "later": "2026-01-01T00:00:00.001Z"}, {"no": null}]]}),
         json!({"select": "SELECT id, time_bucket(60, at) AS minute, time_bucket(0, at) AS x FROM event",
             "rows": [["e1", 0, null], ["e2", 60, null], ["e3", -60, null], ["e4", 60, null],
                      ["e5", 60, null], ["e6", 120, null]]}),
@@ -314,6 +318,9 @@ fn grouped() -> Vec<Value> {
         json!({"select": "SELECT DISTINCT state, active FROM session",
             "order": {"x": "active DESC"}, "by": "x",
             "rows": [["open", true], ["closed", true], ["open", false], ["closed", null]]}),
+        json!({"select": "SELECT DISTINCT 1 IS NOT NULL AS yes, FALSE AND active AS no, state FROM session",
+            "order": {"x": "no, state"}, "by": "x",
+            "rows": [[true, false, "closed"], [true, false, "open"]]}),
         json!({"select": "SELECT session, json_array_agg(kind ORDER BY at DESC) AS kinds, \
                 json_array_agg(json_object('n', n) ORDER BY at) FILTER (WHERE n > 1) AS big \
                 FROM event GROUP BY session",
@@ -372,6 +379,11 @@ fn nested() -> Vec<Value> {
                 UNION ALL SELECT id, kind FROM event WHERE n > 6) AS u",
             "where": ["u.id <> :id"], "given": {"id": "s1"},
             "rows": [["e4", "msg"], ["e5", "msg"], ["s2", "session"]]}),
+        json!({"select": "SELECT u.rowid, u.ctid, u.tenant, u.value FROM (SELECT size AS rowid, state AS ctid, \
+                user_id AS tenant, tags AS value FROM session WHERE 'b' = ANY(tags)) AS u",
+            "where": ["array_has_any(u.value, :value)"], "given": {"value": ["a"]},
+            "order": {"r": "rowid DESC"}, "by": "r",
+            "rows": [[10, "open", "u1", ["a", "b"]], [4, "open", "u2", ["b", "a"]]]}),
         json!({"select": "SELECT state AS x FROM session UNION SELECT kind FROM event",
             "rows": [["closed"], ["join"], ["leave"], ["msg"], ["open"]]}),
         json!({"select": "SELECT size AS x, NULL AS y FROM session WHERE size < 5 UNION ALL SELECT score, id FROM session WHERE score > 2",
@@ -398,6 +410,9 @@ fn recursive() -> Vec<Value> {
         json!({"select": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4) \
                 SELECT i FROM n WHERE i > 1",
             "rows": [[2], [3], [4]]}),
+        json!({"select": "WITH RECURSIVE n (i, last) AS (SELECT 0, CAST(NULL AS text) UNION ALL \
+                SELECT n.i + 1, e.id FROM n JOIN event e ON e.n = n.i + 1) SELECT i, last FROM n",
+            "rows": [[0, null], [1, "e1"], [2, "e2"]]}),
         json!({"select": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
                 SELECT count(*) AS n FROM n",
             "rows": [[100_000]]}),
@@ -419,6 +434,9 @@ fn windows() -> Vec<Value> {
                 dense_rank() OVER (ORDER BY session DESC) AS d FROM event WHERE session <> 's6'",
             "rows": [["e1", 2.6666666666666665, 3], ["e2", 2.6666666666666665, 3],
                      ["e3", 2.6666666666666665, 3], ["e4", 7.0, 2], ["e6", null, 1]]}),
+        json!({"select": "SELECT kind, count(*) OVER (PARTITION BY kind) AS n FROM event",
+            "order": {"n": "n DESC"}, "by": "n",
+            "rows": [["msg", 4], ["msg", 4], ["msg", 4], ["msg", 4], ["leave", 1], ["join", 1]]}),
         json!({"select": "SELECT w.session, w.id FROM (SELECT id, session, row_number() OVER \
                 (PARTITION BY session ORDER BY at DESC) AS place FROM event) w WHERE w.place = 1",
             "rows": [["s1", "e2"], ["s2", "e4"], ["s5", "e6"], ["s6", "e5"]]}),

@@ -1,0 +1,83 @@
+//! The documents of the benchmarks: 1 kB of JSON each, and the requests that store and read them.
+
+use std::fmt::Write as _;
+
+/// The size of a body.
+pub const BODY_BYTES: usize = 1_024;
+
+/// Where the plugin serves its documents, and the native handler the same ones.
+pub const PATH: &str = "/v1/faults/documents/";
+
+/// What a client asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Method {
+    /// Read a document.
+    Get,
+    /// Replace a document.
+    Put,
+}
+
+impl Method {
+    /// As HTTP spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+/// The JSON text of a document, of [`BODY_BYTES`] bytes. A value stands in most of the fields that
+/// the plugin declares.
+#[must_use]
+pub fn body(number: usize) -> String {
+    let mut text = format!(
+        "{{\"title\":\"Document {number}\",\"amount\":{number},\"ratio\":0.25,\"done\":false,\
+         \"due\":\"2026-01-31T12:00:00Z\",\"tags\":[\"bench\",\"kilobyte\"],\"text\":\""
+    );
+    let end = "\"}";
+    let mut word = number;
+    while text.len() + end.len() < BODY_BYTES {
+        // Words that differ, as those of a text do.
+        word = word.wrapping_mul(31).wrapping_add(7) % 100_003;
+        let room = BODY_BYTES - end.len() - text.len();
+        let words = format!("word{word} ");
+        text.push_str(&words[..words.len().min(room)]);
+    }
+    text.push_str(end);
+    text
+}
+
+/// A whole request, ready to be written to a connection.
+#[must_use]
+pub fn request(method: Method, number: usize) -> Vec<u8> {
+    let mut text = format!("{} {PATH}bench-{number} HTTP/1.1\r\nhost: bench\r\n", method.name());
+    match method {
+        Method::Get => text.push_str("\r\n"),
+        Method::Put => {
+            let body = body(number);
+            let length = body.len();
+            let _ = write!(
+                text,
+                "content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
+        }
+    }
+    text.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_json_of_one_kilobyte() {
+        for number in [0, 7, 1_023] {
+            let body = body(number);
+            assert_eq!(body.len(), BODY_BYTES);
+            let value: serde_json::Value = serde_json::from_str(&body).expect("it is JSON");
+            assert_eq!(value["amount"], number);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The gateway as the benchmarks configure it: the defaults, and one plugin.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use loggia::cli::{Started, start};
+use loggia::config::{Config, Isolation, Plugin};
+
+/// The plugin that is measured. Its documents are plain: nearly all of its time is the gateway's.
+const PLUGIN: &str = "faults";
+
+/// How long a request waits for a connection to the database, and how long it may take in all.
+/// More than by default: where a machine runs all tests at once, a server starts slowly.
+pub(crate) const ACQUIRE_TIMEOUT_MS: u64 = 10_000;
+pub(crate) const REQUEST_TIMEOUT_MS: u64 = 20_000;
+
+/// The component of the plugin.
+///
+/// # Errors
+/// It was not built.
+pub fn component() -> Result<PathBuf> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = root.join(format!("plugins/{PLUGIN}.wasm"));
+    ensure!(path.exists(), "{} is missing; run `cargo xtask plugins`", path.display());
+    Ok(path)
+}
+
+/// Default settings on a free port.
+///
+/// # Errors
+/// The plugin was not built.
+pub fn configuration(url: &str, isolation: Isolation) -> Result<Config> {
+    let mut configuration = Config::default();
+    configuration.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    configuration.storage.url = url.to_owned();
+    configuration.storage.acquire_timeout_ms = ACQUIRE_TIMEOUT_MS;
+    configuration.limits.request_ms = REQUEST_TIMEOUT_MS;
+    let plugin =
+        Plugin { path: component()?, sha256: None, isolation, max_requests_per_instance: 1_000 };
+    configuration.plugins.insert(PLUGIN.to_owned(), plugin);
+    Ok(configuration)
+}
+
+/// Start it and tell its address; then serve until `stop` ends.
+///
+/// # Errors
+/// It does not start.
+pub async fn serve(
+    configuration: &Config,
+    started: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
+    let Started { server, gateway } = start(configuration).await?;
+    started(server.local_addr()?);
+    server.run(stop).await;
+    drop(gateway);
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The functions of statements that `SQLite` lacks, as `statement/functions.rs` defines them.
+
+use rusqlite::Connection;
+use rusqlite::functions::{Context, FunctionFlags};
+
+use super::super::field::format_timestamp;
+use super::super::statement::functions::{ceil, floor, json_contains, round};
+
+/// They depend on nothing but their arguments, so indexes and the planner may use them.
+const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
+    .union(FunctionFlags::SQLITE_DETERMINISTIC)
+    .union(FunctionFlags::SQLITE_INNOCUOUS);
+
+/// Teach a connection all of them. Each gives NULL when an argument is NULL.
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    register_number(connection, "loggia_round", round)?;
+    register_number(connection, "loggia_floor", floor)?;
+    register_number(connection, "loggia_ceil", ceil)?;
+    connection.create_scalar_function("loggia_json_contains", 2, FLAGS, |context| {
+        let (text, part) = (context.get::<Option<String>>(0)?, context.get::<Option<String>>(1)?);
+        Ok(text.zip(part).and_then(|(text, part)| json_contains(&text, &part)))
+    })?;
+    connection.create_scalar_function("loggia_timestamp", 1, FLAGS, |context| {
+        Ok(context.get::<Option<i64>>(0)?.map(format_timestamp))
+    })
+}
+
+fn register_number(
+    connection: &Connection,
+    name: &str,
+    function: fn(f64) -> f64,
+) -> rusqlite::Result<()> {
+    connection.create_scalar_function(name, 1, FLAGS, move |context: &Context<'_>| {
+        Ok(context.get::<Option<f64>>(0)?.map(function))
+    })
+}
