@@ -26,7 +26,7 @@ fn main() -> Result<()> {
 
 fn bench(criterion: &mut Criterion, name: &str, kind: Kind, database: &Database) -> Result<()> {
     let server = Server::start(kind, &database.url())?;
-    Load::open(server.address, Method::Put, 1)?.run_times(DOCUMENTS as u64)?;
+    Load::open(server.address, Method::Put, 32)?.run_times(DOCUMENTS as u64)?;
     let mut group = criterion.benchmark_group(format!("{name}/{}", kind.name()));
     group.throughput(Throughput::Elements(1));
     for method in [Method::Get, Method::Put] {

@@ -55,7 +55,6 @@ impl Called {
             max_requests_per_instance: 1_000,
             memory_bytes: limits.plugin_memory_bytes,
             retry: Retry { times: 3, backoff: Duration::from_millis(50) },
-            slots: Plugin::slots(),
         };
         let runtime = Runtime::new(limits.plugin_memory_bytes)
             .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 /// The whole configuration.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Listeners and connections.
@@ -132,17 +132,6 @@ pub struct Ceiling {
     pub request_ms: u64,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            server: Server::default(),
-            storage: Storage::default(),
-            plugins: BTreeMap::new(),
-            limits: Limits::default(),
-        }
-    }
-}
-
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -210,7 +199,8 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or holds something unknown or of the wrong type.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let failed = |why: &dyn std::fmt::Display| ConfigError(format!("{}: {why}", path.display()));
+        let failed =
+            |why: &dyn std::fmt::Display| ConfigError(format!("{}: {why}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
         let mut config = Self::parse(&text, std::env::vars()).map_err(|error| failed(&error))?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -317,7 +307,8 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_a_key() {
-        let environment = [("LOGGIA_STORAGE__URL", "postgres://x"), ("LOGGIA_STORAGE__POOL_SIZE", "3")];
+        let environment =
+            [("LOGGIA_STORAGE__URL", "postgres://x"), ("LOGGIA_STORAGE__POOL_SIZE", "3")];
         let config = parse("[storage]\nurl = \"sqlite:a\"\n", &environment).expect("parses");
         assert_eq!((config.storage.url.as_str(), config.storage.pool_size), ("postgres://x", 3));
         let error = parse("", &[("LOGGIA_STORAGE__POOLSIZE", "3")]).expect_err("must fail");

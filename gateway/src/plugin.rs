@@ -25,8 +25,8 @@ use tracing::Instrument as _;
 use crate::manifest::{Manifest, Mode};
 use crate::storage::{Schema, SessionOptions, Storage, Tenant};
 use bindings::exports::loggia::plugin::handler;
-pub use budget::{Breach, Limits};
 use budget::Budget;
+pub use budget::{Breach, Limits};
 pub use engine::Runtime;
 pub use error::{CallError, Failed};
 use host::CallState;
@@ -91,7 +91,8 @@ impl Plugin {
     /// See [`Failed`].
     pub async fn call(&self, request: &Request, options: CallOptions) -> Result<Response, Failed> {
         let _in_call = InCall::new(&self.in_calls);
-        let room = tokio::time::timeout_at(options.deadline, self.instances.runtime.room_for_call());
+        let room =
+            tokio::time::timeout_at(options.deadline, self.instances.runtime.room_for_call());
         let _room = room.await.map_err(|_elapsed| CallError::NoCapacity)?;
         let now = self.storage.now();
         let mut run = 0;

@@ -60,12 +60,13 @@ impl Parameters {
     /// Decode and check the values that the route has matched.
     pub(super) fn path(&self, encoded: &[String]) -> Result<Vec<String>, Problem> {
         let values = encoded.iter().zip(&self.path);
-        values.map(|(text, parameter)| {
-            let value = decode(text, &parameter.name)?;
-            parameter.check(&[&value])?;
-            Ok(value)
-        })
-        .collect()
+        values
+            .map(|(text, parameter)| {
+                let value = decode(text, &parameter.name)?;
+                parameter.check(&[&value])?;
+                Ok(value)
+            })
+            .collect()
     }
 
     /// Decode and check a query string; defaults are filled in.
@@ -186,13 +187,14 @@ fn path_names(template: &str) -> Vec<String> {
 
 fn parse(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = decode(&name.replace('+', " "), "of the query")?;
-        let value = decode(&value.replace('+', " "), &name)?;
-        Ok((name, value))
-    })
-    .collect()
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode(&name.replace('+', " "), "of the query")?;
+            let value = decode(&value.replace('+', " "), &name)?;
+            Ok((name, value))
+        })
+        .collect()
 }
 
 fn decode(text: &str, name: &str) -> Result<String, Problem> {
@@ -238,7 +240,16 @@ mod tests {
     fn what_the_manifest_does_not_allow_is_refused() {
         let known = r#"{"limit": {"type": "integer", "minimum": 1, "maximum": 1000}}"#;
         let parameters = parameters(known, &[]);
-        for query in ["limit=0", "limit=1001", "limit=x", "limit=", "limit=1&limit=2", "limt=1", "limit=%ff", "limit=%00"] {
+        for query in [
+            "limit=0",
+            "limit=1001",
+            "limit=x",
+            "limit=",
+            "limit=1&limit=2",
+            "limt=1",
+            "limit=%ff",
+            "limit=%00",
+        ] {
             assert!(parameters.query(Some(query)).is_err(), "{query}");
         }
     }

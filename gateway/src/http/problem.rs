@@ -85,7 +85,8 @@ impl Problem {
         let mut members = self.extensions;
         // The gateway's own members win over those of a plugin's extensions.
         members.insert("type".to_owned(), format!("urn:loggia:problem:{}", self.code).into());
-        members.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("Error").into());
+        members
+            .insert("title".to_owned(), self.status.canonical_reason().unwrap_or("Error").into());
         members.insert("status".to_owned(), self.status.as_u16().into());
         members.insert("code".to_owned(), self.code.into());
         members.insert("detail".to_owned(), self.detail.into());

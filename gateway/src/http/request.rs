@@ -160,7 +160,9 @@ fn visible_headers(
     let visible = headers.iter().filter(|(name, _)| {
         always.contains(name) || declared.iter().any(|wanted| wanted == name.as_str())
     });
-    visible.map(|(name, value)| Ok((name.as_str().to_owned(), text(name.as_str(), value)?))).collect()
+    visible
+        .map(|(name, value)| Ok((name.as_str().to_owned(), text(name.as_str(), value)?)))
+        .collect()
 }
 
 fn text(name: &str, value: &HeaderValue) -> Result<String, Problem> {

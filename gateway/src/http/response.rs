@@ -15,13 +15,14 @@ pub(super) fn finish(
     answer: plugin::Response,
 ) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer.body));
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     for (name, value) in header_pairs(&answer.headers) {
         response.headers_mut().append(name, value);
     }
     let safe = method == Method::GET || method == Method::HEAD;
-    if safe && response.status() == StatusCode::OK && is_current(request_headers, response.headers())
+    if safe
+        && response.status() == StatusCode::OK
+        && is_current(request_headers, response.headers())
     {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Full::default();
@@ -37,7 +38,7 @@ pub(super) fn header_pairs(headers: &[(String, String)]) -> Vec<(HeaderName, Hea
     headers.iter().filter_map(pair).collect()
 }
 
-/// Whether If-None-Match names the response's ETag. It compares weakly (RFC 9110, 13.1.2).
+/// Whether If-None-Match names the response's `ETag`. It compares weakly (RFC 9110, 13.1.2).
 fn is_current(request: &HeaderMap, response: &HeaderMap) -> bool {
     let Some(etag) = response.get(ETAG).and_then(|etag| etag.to_str().ok()) else {
         return false;

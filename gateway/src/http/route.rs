@@ -124,7 +124,12 @@ impl RouteLimits {
     fn new(operation: &OperationDeclaration, limits: &Limits) -> Result<Self, String> {
         let (asked, ceiling) = (&operation.limits, &limits.ceiling);
         Ok(Self {
-            body_bytes: within("body_bytes", asked.body_bytes, limits.body_bytes, ceiling.body_bytes)?,
+            body_bytes: within(
+                "body_bytes",
+                asked.body_bytes,
+                limits.body_bytes,
+                ceiling.body_bytes,
+            )?,
             document_bytes: within(
                 "document_bytes",
                 asked.document_bytes,
@@ -137,7 +142,12 @@ impl RouteLimits {
                 limits.response_bytes,
                 ceiling.response_bytes,
             )?,
-            request_ms: within("request_ms", asked.request_ms, limits.request_ms, ceiling.request_ms)?,
+            request_ms: within(
+                "request_ms",
+                asked.request_ms,
+                limits.request_ms,
+                ceiling.request_ms,
+            )?,
         })
     }
 }

@@ -74,7 +74,9 @@ pub(super) const RESPONSE_HEADERS: [&str; 12] = [
 pub(super) fn check_headers(headers: &[(String, String)]) -> Result<(), String> {
     for (name, value) in headers {
         let known = RESPONSE_HEADERS.contains(&name.as_str()) || name.starts_with("x-");
-        if !known || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        if !known
+            || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
             return Err(format!("the response header {name:?} is not one that a plugin may set"));
         }
         let printable = |byte: u8| byte == b'\t' || (b' '..=b'~').contains(&byte);
@@ -83,7 +85,10 @@ pub(super) fn check_headers(headers: &[(String, String)]) -> Result<(), String> 
         }
     }
     if headers.len() > MAX_HEADERS {
-        return Err(format!("{} response headers; at most {MAX_HEADERS} are allowed", headers.len()));
+        return Err(format!(
+            "{} response headers; at most {MAX_HEADERS} are allowed",
+            headers.len()
+        ));
     }
     Ok(())
 }

@@ -136,7 +136,8 @@ impl Apply<'_> {
                 (self.query(write, &sql.update, Some(body), None).await?, false)
             }
             (Precondition::Version(version), _) => {
-                let rows = self.query(write, &sql.update_version, Some(body), Some(version)).await?;
+                let rows =
+                    self.query(write, &sql.update_version, Some(body), Some(version)).await?;
                 (rows, false)
             }
         };
@@ -150,7 +151,8 @@ impl Apply<'_> {
     /// write.
     async fn merge(&mut self, write: &PreparedWrite<'_>, patch: &str) -> Result<Outcome, Error> {
         let rows = self.query(write, &write.plan.sql.get_for_update, None, None).await?;
-        let found = rows.values.get(1).and_then(|v| v.integer()).and_then(|v| u64::try_from(v).ok());
+        let found =
+            rows.values.get(1).and_then(|v| v.integer()).and_then(|v| u64::try_from(v).ok());
         let matches = match write.condition {
             Precondition::Version(version) => found == Some(version),
             _ => found.is_some(),

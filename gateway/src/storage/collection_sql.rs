@@ -220,8 +220,10 @@ impl Text<'_> {
 
     fn evict(&mut self) {
         self.sql = format!("DELETE FROM {} AS d WHERE ", self.collection.table);
-        let (tenant, id, now) = (self.bind(Bind::Tenant), self.bind(Bind::Id), self.bind(Bind::Now));
-        let same: Vec<String> = self.collection.unique_indexes().map(|i| self.same_values(i)).collect();
+        let (tenant, id, now) =
+            (self.bind(Bind::Tenant), self.bind(Bind::Id), self.bind(Bind::Now));
+        let same: Vec<String> =
+            self.collection.unique_indexes().map(|i| self.same_values(i)).collect();
         let _ = write!(
             self.sql,
             "d.tenant = {tenant} AND d.id <> {id} AND d.expires_at <= {now} AND ({})",
@@ -249,7 +251,8 @@ impl Text<'_> {
         for field in &self.collection.fields {
             let _ = write!(columns, ", {}", field.column);
         }
-        let (tenant, id, now) = (self.bind(Bind::Tenant), self.bind(Bind::Id), self.bind(Bind::Now));
+        let (tenant, id, now) =
+            (self.bind(Bind::Tenant), self.bind(Bind::Id), self.bind(Bind::Now));
         let (expires, body) = (self.bind(Bind::ExpiresAt), self.bind(Bind::Body));
         let version = self.next_version();
         let mut values = format!("{tenant}, {id}, {version}, {now}, {now}, {expires}, {body}");

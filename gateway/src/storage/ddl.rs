@@ -11,7 +11,8 @@ pub(super) fn create(collection: &Collection, dialect: Dialect) -> Vec<String> {
         Dialect::Postgres => postgres_table(collection),
         Dialect::Sqlite => sqlite_table(collection),
     }];
-    statements.extend(collection.indexes.iter().map(|index| create_index(collection, index, dialect)));
+    statements
+        .extend(collection.indexes.iter().map(|index| create_index(collection, index, dialect)));
     if collection.expires {
         // The one index that does not begin with the tenant: the sweeper's.
         statements.push(format!(

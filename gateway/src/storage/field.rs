@@ -24,7 +24,9 @@ pub(super) fn value(field: &Field, member: Option<&str>) -> Result<SqlValue, Fie
         FieldType::Integer => integer(text).map(SqlValue::Integer),
         FieldType::Number => parse(text).map(SqlValue::Number),
         FieldType::Boolean => parse(text).map(SqlValue::Boolean),
-        FieldType::Timestamp => parse::<String>(text).and_then(|t| timestamp(&t)).map(SqlValue::Integer),
+        FieldType::Timestamp => {
+            parse::<String>(text).and_then(|t| timestamp(&t)).map(SqlValue::Integer)
+        }
         FieldType::Texts => parse(text).map(SqlValue::Texts),
         FieldType::Json => Some(SqlValue::Json(text.to_owned())),
     };
@@ -54,7 +56,10 @@ pub(super) fn timestamp(text: &str) -> Option<i64> {
     // jiff takes some forms of ISO 8601 besides, such as a blank for the T; RFC 3339's are at
     // least as long as this.
     let shape = text.len() >= 20 && matches!(text.as_bytes()[10], b'T' | b't');
-    shape.then(|| text.parse::<jiff::Timestamp>().ok()).flatten().map(jiff::Timestamp::as_microsecond)
+    shape
+        .then(|| text.parse::<jiff::Timestamp>().ok())
+        .flatten()
+        .map(jiff::Timestamp::as_microsecond)
 }
 
 /// RFC 3339 in UTC, with milliseconds, or microseconds where there are any.
@@ -101,7 +106,10 @@ mod tests {
         assert_eq!(integer("3.0"), Ok(SqlValue::Integer(3)));
         assert_eq!(integer("9223372036854775807"), Ok(SqlValue::Integer(i64::MAX)));
         assert!(integer("3.5").is_err() && integer("\"3\"").is_err() && integer("1e30").is_err());
-        assert_eq!(value(&field(FieldType::Text), Some("\"a\"")), Ok(SqlValue::Text("a".to_owned())));
+        assert_eq!(
+            value(&field(FieldType::Text), Some("\"a\"")),
+            Ok(SqlValue::Text("a".to_owned()))
+        );
         assert!(value(&field(FieldType::Text), Some("1")).is_err());
         assert!(value(&field(FieldType::Texts), Some("[1]")).is_err());
         assert_eq!(value(&field(FieldType::Boolean), Some("null")), Ok(SqlValue::Null));

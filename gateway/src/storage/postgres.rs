@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 /// The gateway's connections to one `PostgreSQL` database.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Postgres {
     pool: bb8::Pool<Connector>,
     connector: Connector,

@@ -120,7 +120,8 @@ impl PreparedBody {
         text: String,
         document_bytes: usize,
     ) -> Result<Self, Fault> {
-        let members = json::check_document(&text, &plan.paths, document_bytes).map_err(json_fault)?;
+        let members =
+            json::check_document(&text, &plan.paths, document_bytes).map_err(json_fault)?;
         let fields = plan.collection.fields.iter().enumerate().map(|(place, declared)| {
             field::value(declared, members.get(place)).map_err(|fault| Fault {
                 index: 0,
@@ -132,7 +133,11 @@ impl PreparedBody {
         });
         let fields: Vec<SqlValue> = fields.collect::<Result<_, _>>()?;
         let collection = &plan.collection;
-        match collection.indexes.iter().find(|i| index_row_bytes(collection, i, id, &fields) > MAX_INDEX_ROW_BYTES) {
+        match collection
+            .indexes
+            .iter()
+            .find(|i| index_row_bytes(collection, i, id, &fields) > MAX_INDEX_ROW_BYTES)
+        {
             Some(index) => Err(Fault {
                 index: 0,
                 id: String::new(),
@@ -184,7 +189,10 @@ fn as_integer(version: u64) -> SqlValue {
 /// The rule for ids, in front of both databases.
 pub(super) fn check_id(id: &str) -> Result<(), String> {
     if id.is_empty() || id.len() > MAX_ID_BYTES {
-        return Err(format!("an id must have 1 to {MAX_ID_BYTES} bytes; this one has {}", id.len()));
+        return Err(format!(
+            "an id must have 1 to {MAX_ID_BYTES} bytes; this one has {}",
+            id.len()
+        ));
     }
     if id.contains('\0') {
         return Err("an id must not hold the character NUL".to_owned());

@@ -78,9 +78,7 @@ impl Schema {
     }
 
     pub(super) fn statement(&self, name: &str) -> Result<&StatementPlan, Error> {
-        self.statements
-            .get(name)
-            .ok_or_else(|| Error::UnknownName(format!("the statement {name}")))
+        self.statements.get(name).ok_or_else(|| Error::UnknownName(format!("the statement {name}")))
     }
 }
 
@@ -162,5 +160,8 @@ fn unique_names(manifest: &Manifest) -> Vec<String> {
 
 fn repeated<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
-    names.filter(|name| !seen.insert(*name)).map(|name| format!("{kind} {name} is declared twice")).collect()
+    names
+        .filter(|name| !seen.insert(*name))
+        .map(|name| format!("{kind} {name} is declared twice"))
+        .collect()
 }

@@ -76,7 +76,10 @@ impl<'a> Select<'a> {
         let shape = Shape {
             given: self.given(),
             order: self.order,
-            after: self.after.as_ref().map(|key| key.iter().map(|v| *v == SqlValue::Null).collect()),
+            after: self
+                .after
+                .as_ref()
+                .map(|key| key.iter().map(|v| *v == SqlValue::Null).collect()),
             limit: true,
             offset: self.page.is_some_and(|page| page.offset > 0),
         };
@@ -134,7 +137,9 @@ impl<'a> Select<'a> {
             last = Some(row);
         }
         json.push(']');
-        let next = last.filter(|_| more).map(|row| {
+        // A result whose rows nothing tells apart has no key, and so no next page.
+        let keyed = !self.plan.statement.key_types(self.order).is_empty();
+        let next = last.filter(|_| more && keyed).map(|row| {
             // The key stands behind the columns.
             self.context.seal.seal(&self.sealed_to, &row[columns.len()..])
         });
@@ -153,7 +158,10 @@ fn bind_arguments(
         let place = parameters.iter().position(|parameter| parameter.name == *name);
         let place = place.ok_or_else(|| Error::UnknownName(format!("the parameter {name}")))?;
         if bound[place].is_some() {
-            return Err(Error::invalid("named-twice", format!("the parameter {name} is given twice")));
+            return Err(Error::invalid(
+                "named-twice",
+                format!("the parameter {name} is given twice"),
+            ));
         }
         bound[place] = Some(bind_argument(&parameters[place], value)?);
     }

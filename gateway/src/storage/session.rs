@@ -70,7 +70,17 @@ impl Session {
             Mode::Write => TransactionMode::Write,
             Mode::Autocommit => TransactionMode::Autocommit,
         });
-        Self { storage, schema, tenant, options, transaction, first_write: None, kept: false, documents_read: 0, documents_written: 0 }
+        Self {
+            storage,
+            schema,
+            tenant,
+            options,
+            transaction,
+            first_write: None,
+            kept: false,
+            documents_read: 0,
+            documents_written: 0,
+        }
     }
 
     /// Read documents by id: one item for each id, in the same order.
@@ -142,9 +152,8 @@ impl Session {
             return outcomes;
         }
         let outcomes = self.apply_by_itself(writes, checked).await;
-        let changed = |outcome: &Outcome| {
-            matches!(outcome, Outcome::Written { .. } | Outcome::Deleted(true))
-        };
+        let changed =
+            |outcome: &Outcome| matches!(outcome, Outcome::Written { .. } | Outcome::Deleted(true));
         self.kept |= outcomes.as_ref().is_ok_and(|outcomes| outcomes.iter().any(changed));
         outcomes
     }

@@ -25,13 +25,13 @@ pub(super) use transaction::Transaction;
 use turn::Turns;
 
 /// The gateway's one database file.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Sqlite {
     writer: Turns,
     readers: Turns,
     /// Held as long as the file is open: a second gateway would not see the versions that this
     /// one has handed out.
-    _lock: Arc<File>,
+    _lock: File,
 }
 
 impl Sqlite {
@@ -42,7 +42,7 @@ impl Sqlite {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Error::Other(format!("{}: {error}", folder.display())))?;
         }
-        let lock = Arc::new(lock(path)?);
+        let lock = lock(path)?;
         let mut connection = connection::open_writer(path)?;
         super::migration_runner(&migrations::FILES)?
             .run(&mut connection)
@@ -62,8 +62,11 @@ impl Sqlite {
     }
 
     /// Run statements in one transaction, outside the path of requests.
-    pub(super) async fn run_all(&self, queries: Vec<Query>) -> Result<Vec<SqlRows>, Error> {
-        let mut transaction = Transaction::new(self.clone(), TransactionMode::Write);
+    pub(super) async fn run_all(
+        self: &Arc<Self>,
+        queries: Vec<Query>,
+    ) -> Result<Vec<SqlRows>, Error> {
+        let mut transaction = Transaction::new(Arc::clone(self), TransactionMode::Write);
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
         let mut answers = Vec::with_capacity(queries.len());
         for query in queries {
@@ -89,9 +92,8 @@ fn lock(path: &Path) -> Result<File, Error> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::Other(format!("{}: {error}", name.display()))
-    };
+    let failed =
+        |error: &dyn std::fmt::Display| Error::Other(format!("{}: {error}", name.display()));
     let file = File::create(&name).map_err(|error| failed(&error))?;
     file.try_lock().map_err(|_| failed(&"another gateway has this database open"))?;
     Ok(file)

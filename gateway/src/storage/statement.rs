@@ -215,7 +215,8 @@ impl Statement {
     }
 
     /// The types of an order's keys. Each row has them behind its [`columns`](Self::columns);
-    /// those of a page's last row make the cursor of the next.
+    /// those of a page's last row make the cursor of the next. Empty where nothing tells rows
+    /// apart, as in a result of one row: then there is no cursor.
     ///
     /// # Panics
     /// The order is none of [`order`](Self::order).

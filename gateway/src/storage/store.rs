@@ -37,8 +37,8 @@ pub struct Storage {
 /// The two databases: a closed set.
 #[derive(Debug)]
 enum Backend {
-    Postgres(Postgres),
-    Sqlite(Sqlite),
+    Postgres(Arc<Postgres>),
+    Sqlite(Arc<Sqlite>),
 }
 
 /// Whose documents. Made by [`Storage::tenant`] only.
@@ -91,13 +91,13 @@ impl Storage {
         let clock = Arc::<Clock>::default();
         let backend = match location {
             Location::Postgres(options) => {
-                Backend::Postgres(Postgres::open(options, Arc::clone(&clock)).await?)
+                Backend::Postgres(Arc::new(Postgres::open(options, Arc::clone(&clock)).await?))
             }
             Location::Sqlite(path) => {
                 let path = path.clone();
                 let opened = tokio::task::spawn_blocking(move || Sqlite::open(&path)).await;
                 let opened = opened.map_err(|error| Error::Other(error.to_string()))?;
-                Backend::Sqlite(opened?)
+                Backend::Sqlite(Arc::new(opened?))
             }
         };
         let secret = backend.secret("cursor").await?;
@@ -191,10 +191,10 @@ impl Storage {
     pub(super) fn transaction(&self, mode: TransactionMode) -> Transaction {
         match &self.backend {
             Backend::Postgres(postgres) => {
-                Transaction::Postgres(postgres::Transaction::new(postgres.clone(), mode))
+                Transaction::Postgres(postgres::Transaction::new(Arc::clone(postgres), mode))
             }
             Backend::Sqlite(sqlite) => {
-                Transaction::Sqlite(sqlite::Transaction::new(sqlite.clone(), mode))
+                Transaction::Sqlite(sqlite::Transaction::new(Arc::clone(sqlite), mode))
             }
         }
     }

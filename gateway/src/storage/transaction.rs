@@ -24,6 +24,7 @@ pub(super) enum TransactionMode {
 }
 
 /// A transaction, or in autocommit mode the right to run statements by themselves.
+#[expect(clippy::large_enum_variant, reason = "one for each request, and it stays where it is")]
 pub(super) enum Transaction {
     Postgres(postgres::Transaction),
     Sqlite(sqlite::Transaction),
@@ -31,11 +32,7 @@ pub(super) enum Transaction {
 
 impl Transaction {
     /// Run one statement and read its whole answer.
-    pub(super) async fn run(
-        &mut self,
-        query: Query,
-        deadline: Instant,
-    ) -> Result<SqlRows, Error> {
+    pub(super) async fn run(&mut self, query: Query, deadline: Instant) -> Result<SqlRows, Error> {
         match self {
             Self::Postgres(transaction) => transaction.run(&query, deadline).await,
             Self::Sqlite(transaction) => transaction.run(query, deadline).await,

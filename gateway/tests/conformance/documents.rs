@@ -337,7 +337,6 @@ async fn a_field_takes_values_of_its_type(gateway: &TestGateway) {
 fn as_number(value: &Value) -> Value {
     match value.as_f64() {
         Some(number) if !value.is_i64() => json!(number),
-        #[expect(clippy::cast_precision_loss, reason = "small, as the comparison shows")]
         Some(number) if value.as_i64().is_some_and(|whole| whole.unsigned_abs() < 1_000) => {
             json!(number)
         }

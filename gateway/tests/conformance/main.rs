@@ -5,19 +5,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails there has failed")]
 
-
 mod batches;
 mod documents;
 mod expiry;
 mod harness;
 mod isolation;
+mod layers;
 mod limits;
 mod lists;
-mod layers;
 mod process;
 
 mod server;
 mod sessions;
 mod transactions;
 mod values;
-

@@ -34,7 +34,9 @@ fn two_connections(config: &mut Config) {
 }
 
 async fn an_unknown_route_is_a_problem(gateway: &TestGateway) {
-    for path in ["/", "/v1", "/v1/nobody/sessions", "/v1/chat-sessions", "/v1/chat-sessions/sessions/"] {
+    for path in
+        ["/", "/v1", "/v1/nobody/sessions", "/v1/chat-sessions", "/v1/chat-sessions/sessions/"]
+    {
         gateway.get(path).await.assert_problem(404, "no-such-route");
     }
 }

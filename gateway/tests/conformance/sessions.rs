@@ -274,7 +274,10 @@ async fn a_put_without_a_version_needs_a_condition(gateway: &TestGateway) {
         .await
         .assert_problem(428, "precondition-required");
     let etag = created.header("etag").expect("an ETag").to_owned();
-    gateway.put_if(&one, ("if-match", &etag), &session("unversioned", None)).await.assert_status(200);
+    gateway
+        .put_if(&one, ("if-match", &etag), &session("unversioned", None))
+        .await
+        .assert_status(200);
     assert_eq!(gateway.get(&one).await.json()["version"], 2);
     gateway
         .put_if(&one, ("if-none-match", "*"), &session("unversioned", None))

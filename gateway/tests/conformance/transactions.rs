@@ -150,12 +150,12 @@ async fn batches_in_different_orders_do_not_block_each_other(gateway: &TestGatew
         let mut writes: Vec<Value> = (0..DOCUMENTS)
             .map(|n| {
                 // Half of them read what they change.
-                let change = if round % 2 == 0 { "put" } else { "merge" };
+                let change = if round.is_multiple_of(2) { "put" } else { "merge" };
                 json!({"id": format!("d{n}"), "change": {change: {"amount": round}}})
             })
             .collect();
         writes.rotate_left(round % DOCUMENTS);
-        if round % 3 == 0 {
+        if round.is_multiple_of(3) {
             writes.reverse();
         }
         json!(writes)

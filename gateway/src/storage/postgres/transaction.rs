@@ -1,5 +1,6 @@
 //! A transaction: one connection from its first statement to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -13,7 +14,7 @@ use super::error::classify;
 
 /// A transaction, or in autocommit mode the right to run statements by themselves.
 pub(crate) struct Transaction {
-    postgres: Postgres,
+    postgres: Arc<Postgres>,
     mode: TransactionMode,
     /// Set by the first statement. Dropping it before the end closes the connection, and with it
     /// the server ends the transaction.
@@ -23,7 +24,7 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(in super::super) fn new(postgres: Postgres, mode: TransactionMode) -> Self {
+    pub(in super::super) fn new(postgres: Arc<Postgres>, mode: TransactionMode) -> Self {
         Self { postgres, mode, connection: None, broken: false }
     }
 
@@ -146,8 +147,8 @@ async fn end(connection: &mut PooledConnection, sql: &str) {
 fn begin(mode: TransactionMode) -> &'static str {
     match mode {
         TransactionMode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        TransactionMode::Write
-        | TransactionMode::Autocommit
-        | TransactionMode::AutocommitWrite => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        TransactionMode::Write | TransactionMode::Autocommit | TransactionMode::AutocommitWrite => {
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A transaction as a request sees it: steps sent to the thread that has its turn.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::turn::Step;
 
 /// A transaction, or in autocommit mode the right to run reads by themselves.
 pub(crate) struct Transaction {
-    sqlite: Sqlite,
+    sqlite: Arc<Sqlite>,
     mode: TransactionMode,
     /// Set by the first statement. Dropping it gives the turn up, and the thread rolls back.
     steps: Option<Sender<Step>>,
@@ -23,7 +24,7 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(in super::super) fn new(sqlite: Sqlite, mode: TransactionMode) -> Self {
+    pub(in super::super) fn new(sqlite: Arc<Sqlite>, mode: TransactionMode) -> Self {
         Self { sqlite, mode, steps: None, lost: false }
     }
 

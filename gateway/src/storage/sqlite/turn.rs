@@ -31,7 +31,7 @@ pub(super) struct Turn {
 }
 
 /// The queue of turns of one thread or of several.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Turns {
     queue: Sender<Turn>,
     open: Arc<AtomicU32>,

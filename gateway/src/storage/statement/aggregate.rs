@@ -73,9 +73,8 @@ impl Checker<'_> {
         call: &Call<'_>,
         scope: &Scope<'_>,
     ) -> Checked<(AggregateFunction, Option<Expression>, FieldType)> {
-        use FieldType::{Integer, Number, Text, Timestamp};
         if call.star && name == AggregateName::Count && !call.distinct {
-            return Ok((AggregateFunction::Count, None, Integer));
+            return Ok((AggregateFunction::Count, None, FieldType::Integer));
         }
         let [argument] = call.arguments.as_slice() else {
             return self.refuse(call.at, format!("{} takes 1 argument", call.name));
@@ -89,32 +88,18 @@ impl Checker<'_> {
             return self.refuse(at, "the type of this cannot be known");
         };
         let expression = typed.expression;
-        let (function, result) = match (name, known) {
-            (AggregateName::Count, _) if call.distinct => {
-                self.comparable(known, at)?;
-                (AggregateFunction::CountDistinct, Integer)
-            }
-            (AggregateName::Count, _) => (AggregateFunction::Count, Integer),
-            (AggregateName::Sum, Integer) => (AggregateFunction::SumOfIntegers, Integer),
-            (AggregateName::Sum, Number) => (AggregateFunction::SumOfNumbers, Number),
-            (AggregateName::Average, Integer) => (AggregateFunction::AverageOfIntegers, Number),
-            (AggregateName::Average, Number) => (AggregateFunction::AverageOfNumbers, Number),
-            (AggregateName::Min, Text | Integer | Number | Timestamp) => {
-                (AggregateFunction::Min, known)
-            }
-            (AggregateName::Max, Text | Integer | Number | Timestamp) => {
-                (AggregateFunction::Max, known)
-            }
-            (AggregateName::JsonArray, _) => {
-                let value = Expression::JsonValue(Box::new(expression), known);
-                return Ok((AggregateFunction::JsonArray, Some(value), FieldType::Json));
-            }
-            _ => {
-                let reason = format!("{} is not defined for {}", call.name, known.name());
-                return self.refuse(at, reason);
-            }
-        };
-        Ok((function, Some(expression), result))
+        if name == AggregateName::JsonArray {
+            let value = Expression::JsonValue(Box::new(expression), known);
+            return Ok((AggregateFunction::JsonArray, Some(value), FieldType::Json));
+        }
+        if call.distinct {
+            self.comparable(known, at)?;
+            return Ok((AggregateFunction::CountDistinct, Some(expression), FieldType::Integer));
+        }
+        match of_type(name, known) {
+            Some((function, result)) => Ok((function, Some(expression), result)),
+            None => self.refuse(at, format!("{} is not defined for {}", call.name, known.name())),
+        }
     }
 
     pub(super) fn window(
@@ -214,6 +199,25 @@ pub(super) enum AggregateName {
     Max,
     Min,
     Sum,
+}
+
+/// The function of a name for values of a type, and the type of its result.
+fn of_type(name: AggregateName, known: FieldType) -> Option<(AggregateFunction, FieldType)> {
+    use FieldType::{Integer, Number, Text, Timestamp};
+    Some(match (name, known) {
+        (AggregateName::Count, _) => (AggregateFunction::Count, Integer),
+        (AggregateName::Sum, Integer) => (AggregateFunction::SumOfIntegers, Integer),
+        (AggregateName::Sum, Number) => (AggregateFunction::SumOfNumbers, Number),
+        (AggregateName::Average, Integer) => (AggregateFunction::AverageOfIntegers, Number),
+        (AggregateName::Average, Number) => (AggregateFunction::AverageOfNumbers, Number),
+        (AggregateName::Min, Text | Integer | Number | Timestamp) => {
+            (AggregateFunction::Min, known)
+        }
+        (AggregateName::Max, Text | Integer | Number | Timestamp) => {
+            (AggregateFunction::Max, known)
+        }
+        _ => return None,
+    })
 }
 
 pub(super) fn aggregate_name(call: &Call<'_>) -> Option<AggregateName> {
