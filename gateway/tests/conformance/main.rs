@@ -17,5 +17,6 @@ mod process;
 
 mod server;
 mod sessions;
+mod statements;
 mod transactions;
 mod values;
