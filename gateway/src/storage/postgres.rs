@@ -64,10 +64,16 @@ impl Postgres {
         }
     }
 
-    /// Run one statement by itself, outside the path of requests.
+    /// Run one statement by itself, outside the path of requests: nobody waits for it, so it is
+    /// patient where a request would rather fail.
     pub(super) async fn run(&self, query: &Query) -> Result<SqlRows, Error> {
         let deadline = Instant::now() + Duration::from_secs(30);
-        let mut connection = self.acquire(deadline).await?;
+        let mut connection = loop {
+            match self.acquire(deadline).await {
+                Err(Error::Unavailable) if Instant::now() < deadline => {}
+                acquired => break acquired?,
+            }
+        };
         connection.run_alone(query, deadline).await
     }
 

@@ -35,6 +35,9 @@ impl TestGateway {
         let mut configuration = Config::default();
         configuration.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         configuration.storage.url = database.url();
+        // Tests run beside each other; how long a request waits for a connection is not their
+        // matter, but for those that set it.
+        configuration.storage.acquire_timeout_ms = 10_000;
         for name in ["chat-sessions", "faults"] {
             configuration.plugins.insert(name.to_owned(), plugin(name));
         }
