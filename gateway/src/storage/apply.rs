@@ -22,6 +22,8 @@ pub(super) struct Apply<'a> {
     /// Whether something was done before in the transaction, or will be after this call: then a
     /// failure must undo this call only.
     pub(super) savepoints: bool,
+    /// Whether expired documents give way first, which takes a statement of its own.
+    pub(super) evicts: bool,
 }
 
 /// A write that has passed the checks, or why it has not.
@@ -112,7 +114,7 @@ impl Apply<'_> {
         condition: Precondition,
     ) -> Result<Outcome, Error> {
         let sql = &write.plan.sql;
-        if let Some(evict) = &sql.evict {
+        if let (Some(evict), true) = (&sql.evict, self.evicts) {
             self.query(write, evict, Some(body), None).await?;
         }
         let (rows, created) = match (condition, &sql.upsert) {

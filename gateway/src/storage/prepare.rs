@@ -81,11 +81,7 @@ impl<'a> PreparedWrite<'a> {
 
     /// Whether it takes no more than one statement.
     pub(super) fn is_one_statement(&self) -> bool {
-        match self.change {
-            PreparedChange::Put(_) => self.plan.sql.evict.is_none(),
-            PreparedChange::Merge(_) => false,
-            PreparedChange::Delete => true,
-        }
+        !matches!(self.change, PreparedChange::Merge(_))
     }
 
     /// The values of a rendered text's parameters.

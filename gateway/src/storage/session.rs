@@ -15,7 +15,6 @@ use super::prepare::{PreparedWrite, check_id};
 use super::schema::{CollectionPlan, Schema};
 use super::select::{Context, Select};
 use super::sql::{Query, SqlRows, SqlValue};
-use super::statement::Dialect;
 use super::transaction::{Transaction, TransactionMode};
 use super::{Storage, Tenant};
 use crate::manifest::Mode;
@@ -151,7 +150,7 @@ impl Session {
             self.first_write.get_or_insert_with(Instant::now);
             return outcomes;
         }
-        let outcomes = self.apply_by_itself(writes, checked).await;
+        let outcomes = self.apply_by_itself(&schema, writes, checked).await;
         let changed =
             |outcome: &Outcome| matches!(outcome, Outcome::Written { .. } | Outcome::Deleted(true));
         self.kept |= outcomes.as_ref().is_ok_and(|outcomes| outcomes.iter().any(changed));
@@ -186,6 +185,7 @@ impl Session {
             deadline: self.options.deadline,
             transaction: &mut self.transaction,
             savepoints: true,
+            evicts: true,
         };
         apply.run(writes, checked).await
     }
@@ -194,15 +194,34 @@ impl Session {
     /// one anyway.
     async fn apply_by_itself(
         &self,
+        schema: &Schema,
         writes: &[Write],
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
-        let dialect = self.storage.dialect();
-        let one_statement = matches!(checked.as_slice(), [Ok(write)] if write.is_one_statement());
-        let mode = match dialect {
-            Dialect::Postgres if one_statement => TransactionMode::AutocommitWrite,
-            Dialect::Postgres | Dialect::Sqlite => TransactionMode::Write,
+        let one = match checked.as_slice() {
+            [Ok(write)] if write.is_one_statement() => Some(write),
+            _ => None,
         };
+        let may_evict = one.is_some_and(|write| write.plan.sql.evict.is_some());
+        if one.is_none() || self.storage.is_sqlite() {
+            return self.apply_once(TransactionMode::Write, writes, checked).await;
+        }
+        match self.apply_once(TransactionMode::AutocommitWrite, writes, checked).await {
+            // The value may be held by an expired document, which gives way in a transaction.
+            Err(Error::Duplicate(_)) if may_evict => {
+                let checked = self.check(schema, writes)?;
+                self.apply_once(TransactionMode::Write, writes, checked).await
+            }
+            outcomes => outcomes,
+        }
+    }
+
+    async fn apply_once(
+        &self,
+        mode: TransactionMode,
+        writes: &[Write],
+        checked: Vec<Checked<'_>>,
+    ) -> Result<Vec<Outcome>, Error> {
         let mut transaction = self.storage.transaction(mode);
         let mut apply = Apply {
             tenant: self.tenant.key(),
@@ -211,6 +230,7 @@ impl Session {
             deadline: self.options.deadline,
             transaction: &mut transaction,
             savepoints: false,
+            evicts: mode == TransactionMode::Write,
         };
         let outcomes = apply.run(writes, checked).await;
         match &outcomes {
