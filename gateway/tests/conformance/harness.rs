@@ -5,6 +5,7 @@ mod database;
 pub(crate) mod faults;
 mod gateway;
 pub(crate) mod log;
+pub(crate) mod store;
 
 pub(crate) use client::{Answer, send};
 pub(crate) use database::Database;
@@ -39,3 +40,28 @@ macro_rules! on_both_databases {
     };
 }
 pub(crate) use on_both_databases;
+
+/// Make each of these functions two tests of the storage layer alone, one for each database.
+///
+/// A case is `async fn name(store: TestStore)`; what it declares is given by the function behind
+/// `declaring`, a `fn() -> serde_json::Value`.
+macro_rules! stores_on_both_databases {
+    (declaring $declared:ident: $($(#[$note:meta])* $case:ident),+ $(,)?) => {
+        $($(#[$note])* mod $case {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                use $crate::harness::{Database, store::TestStore};
+                let store = TestStore::open(Database::sqlite(), &super::$declared()).await;
+                super::$case(store).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                use $crate::harness::{Database, store::TestStore};
+                let database = Database::postgres().await;
+                super::$case(TestStore::open(database, &super::$declared()).await).await;
+            }
+        })+
+    };
+}
+pub(crate) use stores_on_both_databases;

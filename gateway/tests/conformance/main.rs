@@ -18,5 +18,6 @@ mod process;
 mod server;
 mod sessions;
 mod statements;
+mod store;
 mod transactions;
 mod values;
