@@ -9,6 +9,10 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use statement::{Conditions, ScopeDeclaration, SelectDeclaration, StatementDeclaration};
+
+mod statement;
+
 /// The JSON Schema that every manifest must satisfy.
 pub const SCHEMA: &str = include_str!("../../wit/manifest.schema.json");
 
@@ -28,7 +32,7 @@ pub struct Manifest {
     pub summary: String,
     /// The kinds of documents that it stores.
     pub collections: Vec<CollectionDeclaration>,
-    /// The queries that it can run.
+    /// The statements that it can run.
     #[serde(default)]
     pub statements: Vec<StatementDeclaration>,
     /// The requests that it answers.
@@ -152,28 +156,6 @@ pub struct IndexDeclaration {
     /// At most one document with these values.
     #[serde(default)]
     pub unique: bool,
-}
-
-/// One named query.
-#[derive(Clone, Debug, Deserialize)]
-pub struct StatementDeclaration {
-    /// Its name, by which the plugin calls it.
-    pub name: String,
-    /// The SELECT, without ORDER BY and LIMIT.
-    pub select: String,
-    /// Optional conditions: one whose parameter is not given is left out.
-    #[serde(default, rename = "where")]
-    pub conditions: Vec<String>,
-    /// Named orders, the first is the default.
-    #[serde(default, rename = "order")]
-    orders: Map<String, Value>,
-}
-
-impl StatementDeclaration {
-    /// Named orders with their text, in the order of the manifest.
-    pub fn orders(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.orders.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?)))
-    }
 }
 
 /// One operation: a route and how it runs.

@@ -18,6 +18,7 @@ mod field;
 mod postgres;
 mod prepare;
 mod schema;
+mod scope;
 mod select;
 mod session;
 mod sql;

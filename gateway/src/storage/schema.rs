@@ -7,9 +7,10 @@ use super::collection::Collection;
 use super::collection_sql::CollectionSql;
 use super::ddl;
 use super::error::Error;
-use super::statement::{Bind, Dialect, Rendered, Shape, Statement};
+use super::scope::ScopePlan;
+use super::statement::{Bind, Catalog, Dialect, Documents, Fault, Rendered, Shape, Statement};
 use crate::json::PathSet;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, StatementDeclaration};
 
 /// What one plugin stores and asks. Made once when the plugin is loaded.
 #[derive(Debug)]
@@ -18,8 +19,10 @@ pub struct Schema {
     pub(super) plugin: String,
     /// Collections by name.
     pub(super) collections: HashMap<String, CollectionPlan>,
-    /// Statements by name.
+    /// `select` statements by name.
     pub(super) statements: HashMap<String, StatementPlan>,
+    /// `scope` statements by name.
+    scopes: HashMap<String, ScopePlan>,
 }
 
 /// A collection with everything that is worked out before the first request.
@@ -45,14 +48,11 @@ impl Schema {
                 Err(fault) => faults.push(fault),
             }
         }
-        let mut statements = HashMap::new();
+        let mut statements = Statements::default();
+        let catalog = Catalog::of(&collections);
         for declaration in &manifest.statements {
-            match Statement::compile(declaration, &collections) {
-                Ok(statement) => {
-                    let plan = StatementPlan::new(statement, dialect);
-                    statements.insert(declaration.name.clone(), plan);
-                }
-                Err(found) => faults.extend(found.iter().map(ToString::to_string)),
+            if let Err(found) = statements.compile(declaration, catalog, dialect) {
+                faults.extend(found.iter().map(ToString::to_string));
             }
         }
         if !faults.is_empty() {
@@ -62,7 +62,8 @@ impl Schema {
             .into_iter()
             .map(|collection| (collection.name.clone(), CollectionPlan::new(collection, dialect)))
             .collect();
-        Ok(Self { plugin: manifest.name.clone(), collections, statements })
+        let Statements { selects, scopes } = statements;
+        Ok(Self { plugin: manifest.name.clone(), collections, statements: selects, scopes })
     }
 
     /// The DDL that makes its tables where they do not exist.
@@ -79,6 +80,40 @@ impl Schema {
 
     pub(super) fn statement(&self, name: &str) -> Result<&StatementPlan, Error> {
         self.statements.get(name).ok_or_else(|| Error::UnknownName(format!("the statement {name}")))
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints will be made of scopes"))]
+    pub(super) fn scope(&self, name: &str) -> Result<&ScopePlan, Error> {
+        self.scopes.get(name).ok_or_else(|| Error::UnknownName(format!("the scope {name}")))
+    }
+}
+
+/// Statements of each kind by name, as far as they are compiled.
+#[derive(Debug, Default)]
+struct Statements {
+    selects: HashMap<String, StatementPlan>,
+    scopes: HashMap<String, ScopePlan>,
+}
+
+impl Statements {
+    fn compile(
+        &mut self,
+        declaration: &StatementDeclaration,
+        catalog: Catalog<'_>,
+        dialect: Dialect,
+    ) -> Result<(), Vec<Fault>> {
+        let name = declaration.name().to_owned();
+        match declaration {
+            StatementDeclaration::Select(select) => {
+                let statement = Statement::compile(select, catalog)?;
+                self.selects.insert(name, StatementPlan::new(statement, dialect));
+            }
+            StatementDeclaration::Scope(scope) => {
+                let documents = Documents::compile(scope, catalog)?;
+                self.scopes.insert(name, ScopePlan::new(documents, dialect));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -131,7 +166,8 @@ impl StatementPlan {
     }
 }
 
-fn remember<K: Clone + Eq + std::hash::Hash>(
+/// The text for a key, rendered when it is first asked for.
+pub(super) fn remember<K: Clone + Eq + std::hash::Hash>(
     texts: &RwLock<HashMap<K, Arc<Text>>>,
     key: &K,
     render: impl FnOnce() -> Rendered,
@@ -150,7 +186,8 @@ fn remember<K: Clone + Eq + std::hash::Hash>(
 /// JSON Schema cannot say that names in a list differ.
 fn unique_names(manifest: &Manifest) -> Vec<String> {
     let mut faults = repeated("collection", manifest.collections.iter().map(|c| c.name.as_str()));
-    faults.extend(repeated("statement", manifest.statements.iter().map(|s| s.name.as_str())));
+    faults
+        .extend(repeated("statement", manifest.statements.iter().map(StatementDeclaration::name)));
     for collection in &manifest.collections {
         let of = format!("index of {}", collection.name);
         faults.extend(repeated(&of, collection.indexes.iter().map(|index| index.name.as_str())));

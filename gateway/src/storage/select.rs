@@ -149,7 +149,7 @@ impl<'a> Select<'a> {
 }
 
 /// One value for each parameter of the statement, by its place.
-fn bind_arguments(
+pub(super) fn bind_arguments(
     parameters: &[Parameter],
     arguments: &[(String, Value)],
 ) -> Result<Vec<Option<SqlValue>>, Error> {

@@ -17,12 +17,13 @@ use self::order::Order;
 use self::render::{Page, Renderer, Selection};
 use self::tree::{Expression, Program};
 use super::collection::Collection;
-use crate::manifest::{FieldType, StatementDeclaration};
+use crate::manifest::{FieldType, SelectDeclaration};
 
 mod aggregate;
 mod call;
 mod check;
 mod declaration;
+mod documents;
 mod expression;
 mod from;
 pub mod functions;
@@ -34,6 +35,7 @@ mod parse;
 mod position;
 mod query;
 mod render;
+mod render_documents;
 mod render_expression;
 mod render_function;
 mod render_query;
@@ -45,6 +47,8 @@ mod types;
 mod union;
 mod visit;
 mod with;
+
+pub use documents::Documents;
 
 #[cfg(test)]
 mod tests;
@@ -58,7 +62,22 @@ pub enum Dialect {
     Sqlite,
 }
 
-/// A checked statement. It never changes, and holds nothing of a tenant.
+/// What statements can name besides their own parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Catalog<'c> {
+    /// The plugin's collections.
+    pub collections: &'c [Collection],
+}
+
+impl<'c> Catalog<'c> {
+    /// Collections, and nothing else.
+    #[must_use]
+    pub fn of(collections: &'c [Collection]) -> Self {
+        Self { collections }
+    }
+}
+
+/// A checked `select` statement. It never changes, and holds nothing of a tenant.
 #[derive(Clone, Debug)]
 pub struct Statement {
     name: String,
@@ -170,10 +189,10 @@ impl Statement {
     /// # Errors
     /// All faults that could be found.
     pub fn compile(
-        declaration: &StatementDeclaration,
-        collections: &[Collection],
+        declaration: &SelectDeclaration,
+        catalog: Catalog<'_>,
     ) -> Result<Self, Vec<Fault>> {
-        let mut checker = Checker::new(&declaration.name, collections);
+        let mut checker = Checker::new(&declaration.name, catalog);
         let compiled = checker.declaration(declaration);
         match compiled {
             Ok(statement) if checker.faults.is_empty() => Ok(statement),
@@ -237,26 +256,25 @@ impl Statement {
             limit: shape.limit,
             offset: shape.offset,
         };
-        let conditions = self.in_force(&shape.given);
+        let conditions = in_force(&self.conditions, &shape.given);
         Renderer::new(self.selection(&conditions), dialect).page(page)
     }
 
     /// The text that counts all rows, whatever the page.
     #[must_use]
     pub fn render_total(&self, dialect: Dialect, given: &[bool]) -> Rendered {
-        let conditions = self.in_force(given);
+        let conditions = in_force(&self.conditions, given);
         Renderer::new(self.selection(&conditions), dialect).total()
-    }
-
-    /// The optional conditions whose parameters are all given.
-    fn in_force(&self, given: &[bool]) -> Vec<&Expression> {
-        let is_given = |place: &usize| given.get(*place).copied().unwrap_or(false);
-        let in_force =
-            self.conditions.iter().filter(|condition| condition.parameters.iter().all(is_given));
-        in_force.map(|condition| &condition.filter).collect()
     }
 
     fn selection<'s>(&'s self, conditions: &'s [&'s Expression]) -> Selection<'s> {
         Selection { program: &self.program, conditions }
     }
+}
+
+/// The optional conditions whose parameters are all given.
+fn in_force<'s>(conditions: &'s [Condition], given: &[bool]) -> Vec<&'s Expression> {
+    let is_given = |place: &usize| given.get(*place).copied().unwrap_or(false);
+    let in_force = conditions.iter().filter(|condition| condition.parameters.iter().all(is_given));
+    in_force.map(|condition| &condition.filter).collect()
 }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use loggia::manifest::{CollectionDeclaration, FieldType, Manifest, Mode, StatementDeclaration};
+use loggia::manifest::{CollectionDeclaration, FieldType, Manifest, Mode, SelectDeclaration};
 use loggia::storage::collection::Collection;
-use loggia::storage::statement::Statement;
+use loggia::storage::statement::{Catalog, Statement};
 use loggia::storage::{
     Change, Expiry, Location, Otherwise, Page, PostgresOptions, Precondition, Rows, Schema,
     Session, SessionOptions, Storage, Tenant, Value, Write,
@@ -125,9 +125,9 @@ fn compile(place: usize, case: &Json) -> Statement {
         serde_json::from_value(cases::collections()).unwrap();
     let collections: Vec<Collection> =
         collections.iter().map(|c| Collection::new("test", c).unwrap()).collect();
-    let declaration: StatementDeclaration =
+    let declaration: SelectDeclaration =
         serde_json::from_value(declaration((place, case))).unwrap();
-    Statement::compile(&declaration, &collections).unwrap()
+    Statement::compile(&declaration, Catalog::of(&collections)).unwrap()
 }
 
 fn arguments(place: usize, case: &Json) -> Vec<(String, Value)> {

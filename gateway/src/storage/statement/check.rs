@@ -11,11 +11,10 @@ use std::collections::BTreeSet;
 use sqlparser::ast::Ident;
 use sqlparser::tokenizer::Location;
 
-use super::Fault;
 use super::parse::Refusal;
 use super::tree::{Common, Relation, RelationId};
+use super::{Catalog, Fault};
 use crate::manifest::FieldType;
-use crate::storage::collection::Collection;
 
 /// The fault is reported already.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +28,7 @@ const MAX_DEPTH: usize = 64;
 /// The state of the check of one statement.
 #[derive(Debug)]
 pub(super) struct Checker<'c> {
-    pub(super) collections: &'c [Collection],
+    pub(super) catalog: Catalog<'c>,
     statement: &'c str,
     /// The part of the declaration under check, and where the last known place in it is: some
     /// nodes of the parser's tree have no position.
@@ -95,9 +94,9 @@ pub(super) struct Calls {
 const START: Location = Location { line: 1, column: 1 };
 
 impl<'c> Checker<'c> {
-    pub(super) fn new(statement: &'c str, collections: &'c [Collection]) -> Self {
+    pub(super) fn new(statement: &'c str, catalog: Catalog<'c>) -> Self {
         Self {
-            collections,
+            catalog,
             statement,
             part: String::new(),
             near: START,

@@ -5,11 +5,11 @@ use super::order::{Order, Sortable};
 use super::scope::Scope;
 use super::tree::{Body, Grouping, Item, Program, Relation, RelationColumn, RelationId, Source};
 use super::{Column, Condition, Parameter, Statement, parse};
-use crate::manifest::{FieldType, StatementDeclaration};
+use crate::manifest::{FieldType, SelectDeclaration};
 
 impl Checker<'_> {
     /// Check all parts of a declaration. Faults are in the checker, also when the rest passed.
-    pub(super) fn declaration(&mut self, declaration: &StatementDeclaration) -> Checked<Statement> {
+    pub(super) fn declaration(&mut self, declaration: &SelectDeclaration) -> Checked<Statement> {
         self.begin("select".to_owned());
         let query = self.parsed(parse::query(&declaration.select))?;
         let (mut body, scope) = self.statement(&query)?;
@@ -41,7 +41,7 @@ impl Checker<'_> {
     }
 
     /// The conditions are added to the WHERE of the statement's SELECT.
-    fn optional_conditions(
+    pub(super) fn optional_conditions(
         &mut self,
         conditions: &[String],
         scope: Option<&Scope<'_>>,
@@ -79,7 +79,7 @@ impl Checker<'_> {
     /// The named orders; where none is named, the tie-break alone.
     fn orders(
         &mut self,
-        declaration: &StatementDeclaration,
+        declaration: &SelectDeclaration,
         body: &mut Body,
         scope: Option<&Scope<'static>>,
         wrapped: Option<RelationId>,
@@ -103,7 +103,7 @@ impl Checker<'_> {
     }
 
     /// Every parameter with its type; one that never met a typed value has none.
-    fn typed_parameters(&mut self, required: usize) -> Checked<Vec<Parameter>> {
+    pub(super) fn typed_parameters(&mut self, required: usize) -> Checked<Vec<Parameter>> {
         let slots = std::mem::take(&mut self.parameters);
         let mut parameters = Vec::with_capacity(slots.len());
         let mut untyped = false;

@@ -20,7 +20,7 @@ const ONLY: &str = "FROM takes collections of this plugin and queries only";
 /// The columns that every document has a value in.
 const NEVER_NULL: [&str; 4] = ["id", "_version", "_created_at", "_updated_at"];
 
-impl Checker<'_> {
+impl<'c> Checker<'c> {
     /// The relations of a FROM clause, put into the scope one after another, so that the
     /// condition of a join sees those to its left.
     pub(super) fn from(
@@ -155,18 +155,26 @@ impl Checker<'_> {
         if let Some(common) = self.commons.iter().find(|known| known.name == name) {
             return Ok(common.offer.clone());
         }
-        let Some(collection) = self.collections.iter().find(|known| known.name == name) else {
+        let collection = self.known_collection(name, at)?;
+        let source =
+            Source::Collection { table: collection.table.clone(), expires: collection.expires };
+        Ok(Relation { source, columns: columns(collection) })
+    }
+
+    pub(super) fn known_collection(&mut self, name: &str, at: Location) -> Checked<&'c Collection> {
+        let Some(collection) = self.catalog.collections.iter().find(|known| known.name == name)
+        else {
             return self.refuse(at, format!("{name} is not a collection of this plugin"));
         };
         if !self.reads.iter().any(|known| known == name) {
             self.reads.push(name.to_owned());
         }
-        Ok(collection_relation(collection))
+        Ok(collection)
     }
 }
 
-/// A collection with every name that a statement can know of it, and no other.
-fn collection_relation(collection: &Collection) -> Relation {
+/// Every name that a statement can know of a collection, and no other.
+pub(super) fn columns(collection: &Collection) -> Vec<RelationColumn> {
     let built_in = BUILT_IN_COLUMNS.iter().map(|(name, ..)| *name);
     let declared = collection.fields.iter().map(|field| field.name.as_str());
     let columns = built_in.chain(declared).filter_map(|name| {
@@ -179,7 +187,5 @@ fn collection_relation(collection: &Collection) -> Relation {
             used: false,
         })
     });
-    let source =
-        Source::Collection { table: collection.table.clone(), expires: collection.expires };
-    Relation { source, columns: columns.collect() }
+    columns.collect()
 }

@@ -50,6 +50,10 @@ impl<'s> Renderer<'s> {
         Self { selection, dialect, sql: String::new(), binds: Vec::new() }
     }
 
+    pub(super) fn selection(&self) -> Selection<'s> {
+        self.selection
+    }
+
     /// One page of rows: the columns of the result, then the keys.
     pub(super) fn page(mut self, page: Page<'_>) -> Rendered {
         self.with();
@@ -74,7 +78,7 @@ impl<'s> Renderer<'s> {
         self.end()
     }
 
-    fn end(self) -> Rendered {
+    pub(super) fn end(self) -> Rendered {
         Rendered { sql: self.sql, binds: self.binds }
     }
 

@@ -111,8 +111,8 @@ impl Renderer<'_> {
                 self.body(&body, &[]);
                 self.push(")");
             }
-            // It stands around all others, never among them.
-            Source::Result => {}
+            // They stand around all others, never among them.
+            Source::Result | Source::Target { .. } => {}
         }
         let _ = write!(self.sql_mut(), " AS \"t{id}\"");
     }
@@ -145,19 +145,32 @@ impl Renderer<'_> {
             renderer.identifier(used[place].1);
         });
         self.push(" FROM ");
-        self.identifier(table);
-        self.push(" AS \"d\" WHERE \"d\".\"tenant\" = ");
-        self.bind(Bind::Tenant, FieldType::Integer);
-        if expires {
-            self.push(" AND (\"d\".\"expires_at\" IS NULL OR \"d\".\"expires_at\" > ");
-            self.bind(Bind::Now, FieldType::Timestamp);
-            self.push(")");
-        }
+        self.visible_rows(table, expires, "d");
         self.push(")");
     }
 
+    /// A table with the condition that every use of one has: the tenant's own rows, of those
+    /// the ones that have not expired.
+    pub(super) fn visible_rows(&mut self, table: &str, expires: bool, alias: &str) {
+        self.identifier(table);
+        let _ = write!(self.sql_mut(), " AS \"{alias}\" WHERE \"{alias}\".\"tenant\" = ");
+        self.bind(Bind::Tenant, FieldType::Integer);
+        if expires {
+            let expires_at = format!("\"{alias}\".\"expires_at\"");
+            let _ = write!(self.sql_mut(), " AND ({expires_at} IS NULL OR {expires_at} > ");
+            self.bind(Bind::Now, FieldType::Timestamp);
+            self.push(")");
+        }
+    }
+
     pub(super) fn column(&mut self, relation: RelationId, name: &str) {
+        let Relation { source, columns } = &self.program().relations[relation];
+        let column = columns.iter().find(|column| column.name == name);
+        let physical = match source {
+            Source::Target { .. } => column.and_then(|column| column.physical.clone()),
+            _ => None,
+        };
         let _ = write!(self.sql_mut(), "\"t{relation}\".");
-        self.identifier(name);
+        self.identifier(physical.as_deref().unwrap_or(name));
     }
 }

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Dialect, Fault, Rendered, Shape, Statement};
-use crate::manifest::{CollectionDeclaration, StatementDeclaration};
+use super::{Catalog, Dialect, Fault, Rendered, Shape, Statement};
+use crate::manifest::{CollectionDeclaration, SelectDeclaration};
 use crate::storage::collection::Collection;
 
 mod cases;
 mod depth;
+mod documents;
 mod hostile;
 mod rendering;
 mod sqlite;
@@ -23,9 +24,9 @@ fn collections() -> Vec<Collection> {
 }
 
 fn try_compile(declaration: Value) -> Result<Statement, Vec<Fault>> {
-    let declaration: StatementDeclaration =
+    let declaration: SelectDeclaration =
         serde_json::from_value(declaration).expect("the declaration is right");
-    Statement::compile(&declaration, &collections())
+    Statement::compile(&declaration, Catalog::of(&collections()))
 }
 
 fn compile(declaration: Value) -> Statement {

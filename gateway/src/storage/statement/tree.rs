@@ -43,6 +43,12 @@ pub(super) enum Source {
         /// Whether rows may have expired.
         expires: bool,
     },
+    /// The collection whose documents a statement is about; its columns are named directly.
+    Target {
+        table: String,
+        /// Whether documents may have expired.
+        expires: bool,
+    },
     /// A query of the WITH clause by its place.
     Common(usize),
     /// The query that it stands in: a recursive one's rows of the step before.

@@ -26,7 +26,7 @@ impl Checker<'_> {
             return self.refuse(ident.span.start, "only WITH name AS (SELECT …) is allowed");
         }
         let taken = self.commons.iter().any(|known| known.name == name)
-            || self.collections.iter().any(|known| known.name == name);
+            || self.catalog.collections.iter().any(|known| known.name == name);
         if taken {
             return self.refuse(ident.span.start, format!("the name {name} is taken"));
         }

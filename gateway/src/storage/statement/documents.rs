@@ -1,0 +1,126 @@
+//! Statements about the documents of one collection: what a `scope` is, and what an update and a
+//! delete work on.
+//!
+//! The conditions name the collection's columns directly, and other collections of the plugin in
+//! subqueries.
+
+use sqlparser::tokenizer::Location;
+
+use super::check::{Checked, Checker, Clause};
+use super::from::columns;
+use super::render::{Renderer, Selection};
+use super::scope::Scope;
+use super::tree::{Body, Expression, FromItem, Program, Relation, RelationId, Select, Source};
+use super::{Catalog, Condition, Dialect, Fault, Parameter, Rendered, in_force, parse};
+use crate::manifest::{Conditions, ScopeDeclaration};
+
+/// The collection is the first relation of its statement.
+pub(super) const TARGET: RelationId = 0;
+
+/// The documents of one collection that conditions hold for. Holds nothing of a tenant.
+#[derive(Clone, Debug)]
+pub struct Documents {
+    collection: String,
+    parameters: Vec<Parameter>,
+    program: Program,
+    conditions: Vec<Condition>,
+}
+
+impl Documents {
+    /// Check a `scope` statement against the plugin's collections.
+    ///
+    /// # Errors
+    /// All faults that could be found.
+    pub fn compile(
+        declaration: &ScopeDeclaration,
+        catalog: Catalog<'_>,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut checker = Checker::new(&declaration.name, catalog);
+        match checker.scope_statement(declaration) {
+            Ok(documents) if checker.faults.is_empty() => Ok(documents),
+            _ => Err(checker.faults),
+        }
+    }
+
+    /// The collection that the documents are of.
+    #[must_use]
+    pub fn collection(&self) -> &str {
+        &self.collection
+    }
+
+    /// Its parameters, required ones first.
+    #[must_use]
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// The text that selects the documents, by the columns of their table. `given` says which
+    /// parameters are.
+    #[must_use]
+    pub fn render(&self, dialect: Dialect, given: &[bool]) -> Rendered {
+        let conditions = in_force(&self.conditions, given);
+        let selection = Selection { program: &self.program, conditions: &conditions };
+        Renderer::new(selection, dialect).documents()
+    }
+}
+
+impl Checker<'_> {
+    fn scope_statement(&mut self, declaration: &ScopeDeclaration) -> Checked<Documents> {
+        self.begin("scope".to_owned());
+        let scope = self.target(&declaration.collection)?;
+        let (filter, conditions) = self.document_conditions(&declaration.conditions, &scope)?;
+        self.documents(&declaration.collection, filter, conditions)
+    }
+
+    /// Make a collection the one that the statement is about, under its own name.
+    fn target(&mut self, name: &str) -> Checked<Scope<'static>> {
+        let collection = self.known_collection(name, Location { line: 1, column: 1 })?;
+        let source =
+            Source::Target { table: collection.table.clone(), expires: collection.expires };
+        self.relations.push(Relation { source, columns: columns(collection) });
+        let mut scope = Scope::new(None);
+        scope.add(name.to_owned(), TARGET, false);
+        Ok(scope)
+    }
+
+    /// The condition that always holds, and those that may be left out.
+    fn document_conditions(
+        &mut self,
+        conditions: &Conditions,
+        scope: &Scope<'_>,
+    ) -> Checked<(Option<Expression>, Vec<Condition>)> {
+        match conditions {
+            Conditions::Optional(texts) => {
+                Ok((None, self.optional_conditions(texts, Some(scope))?))
+            }
+            Conditions::Always(text) => {
+                self.begin("where".to_owned());
+                let expr = self.parsed(parse::expression(text))?;
+                let filter = self.within(Clause::Where, |check| check.condition(&expr, scope))?;
+                Ok((Some(filter), Vec::new()))
+            }
+        }
+    }
+
+    /// Everything that was found out about the documents. A parameter is required unless it
+    /// stands in conditions alone that may be left out.
+    fn documents(
+        &mut self,
+        collection: &str,
+        filter: Option<Expression>,
+        conditions: Vec<Condition>,
+    ) -> Checked<Documents> {
+        let required = if conditions.is_empty() { self.parameters.len() } else { 0 };
+        let parameters = self.typed_parameters(required)?;
+        let from = vec![FromItem { relation: TARGET, join: None }];
+        let program = Program {
+            relations: std::mem::take(&mut self.relations),
+            commons: Vec::new(),
+            body: Body { first: Select { from, filter, ..Select::default() }, rest: Vec::new() },
+            wrapped: None,
+            width: 0,
+            parameter_types: parameters.iter().map(|known| known.parameter_type).collect(),
+        };
+        Ok(Documents { collection: collection.to_owned(), parameters, program, conditions })
+    }
+}
