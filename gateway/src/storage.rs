@@ -15,6 +15,7 @@ mod ddl;
 mod document;
 mod error;
 mod field;
+mod migrations;
 mod postgres;
 mod prepare;
 mod schema;
@@ -35,15 +36,3 @@ pub use postgres::Options as PostgresOptions;
 pub use schema::Schema;
 pub use session::{Session, SessionOptions};
 pub use store::{InUse, InstallError, Location, Storage, Tenant};
-
-/// The gateway's migrations of one database, ready to run.
-fn migration_runner(files: &[(&str, &str)]) -> Result<refinery::Runner, Error> {
-    let migrations = files
-        .iter()
-        .map(|(name, sql)| refinery::Migration::unapplied(name, sql))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Error::Other(format!("the gateway's migrations: {error}")))?;
-    let mut runner = refinery::Runner::new(&migrations);
-    runner.set_migration_table_name("loggia_migration");
-    Ok(runner)
-}

@@ -16,7 +16,9 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::error::Error;
+use super::migrations;
 use super::sql::{Query, SqlRows};
+use super::statement::Dialect;
 use connection::{Connector, PooledConnection};
 pub(super) use transaction::Transaction;
 
@@ -102,21 +104,15 @@ impl Postgres {
 /// Held while the schema is changed; any number, as long as it stays the same.
 const INSTALL_LOCK: i64 = 0x6c6f_6767_6961;
 
-mod migrations {
-    /// The files of `migrations/postgres`, in order.
-    pub(super) const FILES: [(&str, &str); 1] =
-        [("V1__gateway", include_str!("../../../migrations/postgres/0001_gateway.sql"))];
-}
-
 /// Two gateways that start at once wait for each other here.
 async fn migrate(connector: &Connector) -> Result<(), Error> {
     let (mut client, driver) = connector.open().await?;
-    let runner = super::migration_runner(&migrations::FILES)?;
+    let runner = migrations::runner(Dialect::Postgres)?;
     let lock = client.execute("SELECT pg_advisory_lock($1)", &[&INSTALL_LOCK]).await;
     lock.map_err(|error| error::classify(&error))?;
     let done = runner.run_async(&mut client).await;
     // The lock goes with the connection.
     drop(client);
     driver.await.ok();
-    done.map(drop).map_err(|error| Error::Other(format!("the gateway's migrations: {error}")))
+    done.map(drop).map_err(migrations::failed)
 }

@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::Error;
+use super::migrations;
 use super::sql::{Query, SqlRows};
+use super::statement::Dialect;
 use super::transaction::TransactionMode;
 pub(super) use transaction::Transaction;
 use turn::Turns;
@@ -44,9 +46,7 @@ impl Sqlite {
         }
         let lock = lock(path)?;
         let mut connection = connection::open_writer(path)?;
-        super::migration_runner(&migrations::FILES)?
-            .run(&mut connection)
-            .map_err(|error| Error::Other(format!("the gateway's migrations: {error}")))?;
+        migrations::runner(Dialect::Sqlite)?.run(&mut connection).map_err(migrations::failed)?;
         let writer = writer::start(connection)?;
         let readers = reader::start(path)?;
         Ok(Self { writer, readers, _lock: lock })
@@ -80,12 +80,6 @@ impl Sqlite {
     pub(super) fn transactions_open(&self) -> u32 {
         self.writer.open() + self.readers.open()
     }
-}
-
-mod migrations {
-    /// The files of `migrations/sqlite`, in order.
-    pub(super) const FILES: [(&str, &str); 1] =
-        [("V1__gateway", include_str!("../../../migrations/sqlite/0001_gateway.sql"))];
 }
 
 fn lock(path: &Path) -> Result<File, Error> {
