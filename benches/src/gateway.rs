@@ -51,9 +51,10 @@ pub async fn serve(
     started: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Started { server, gateway } = start(configuration).await?;
+    let Started { server, gateway, background } = start(configuration).await?;
     started(server.local_addr()?);
     server.run(stop).await;
+    background.stop().await;
     drop(gateway);
     Ok(())
 }

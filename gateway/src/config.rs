@@ -59,6 +59,8 @@ pub struct Storage {
     pub retries: u32,
     /// The pause before the first of these runs, in milliseconds; doubled each time, with jitter.
     pub retry_backoff_ms: u64,
+    /// How often what has expired is deleted, in seconds; 0: another gateway does it.
+    pub sweep_interval_s: u64,
 }
 
 /// `[plugins.<name>]`
@@ -154,6 +156,7 @@ impl Default for Storage {
             acquire_timeout_ms: 500,
             retries: 3,
             retry_backoff_ms: 50,
+            sweep_interval_s: 30,
         }
     }
 }

@@ -61,6 +61,18 @@ pub struct CollectionDeclaration {
     expires: bool,
     /// The default time to live in seconds.
     pub ttl_seconds: Option<u32>,
+    /// How long the gateway keeps documents that do not expire.
+    pub retention: Option<RetentionDeclaration>,
+}
+
+/// How long the gateway keeps documents.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RetentionDeclaration {
+    /// The time from which it counts: a field of the type `timestamp`, `_created_at` or
+    /// `_updated_at`.
+    pub field: String,
+    /// How old a document becomes.
+    pub days: u32,
 }
 
 impl CollectionDeclaration {

@@ -7,6 +7,7 @@
 //! and nothing of HTTP.
 
 mod apply;
+mod background;
 mod clock;
 pub mod collection;
 mod collection_sql;
@@ -26,8 +27,10 @@ mod sql;
 mod sqlite;
 pub mod statement;
 mod store;
+mod sweep;
 mod transaction;
 
+pub use background::Background;
 pub use document::{
     Change, Document, Expiry, Otherwise, Outcome, Page, Precondition, Rows, Value, Write,
 };
@@ -36,3 +39,4 @@ pub use postgres::Options as PostgresOptions;
 pub use schema::Schema;
 pub use session::{Session, SessionOptions};
 pub use store::{InUse, InstallError, Location, Storage, Tenant};
+pub use sweep::Swept;

@@ -32,10 +32,12 @@
 
 mod collection;
 mod select;
+mod sweep;
 mod write;
 
 pub use self::collection::{Collection, Document};
 pub use self::select::{Select, select};
+pub use self::sweep::sweep;
 pub use self::write::{Write, apply};
 pub use crate::bindings::loggia::plugin::storage::{Page, Rows};
 pub use crate::bindings::loggia::plugin::types::{

@@ -12,7 +12,7 @@ use super::ConfigurationFault;
 use crate::config::{Config, Plugin as PluginConfig};
 use crate::http::{Gateway, Server};
 use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
-use crate::storage::{Location, PostgresOptions, Storage};
+use crate::storage::{Background, Location, PostgresOptions, Storage};
 use crate::tenant::{DEFAULT_TENANT, Tenants};
 
 /// A gateway that listens, and is not serving yet.
@@ -22,13 +22,15 @@ pub struct Started {
     pub server: Server,
     /// What it serves.
     pub gateway: Arc<Gateway>,
+    /// What runs beside requests. It ends when this is stopped or dropped.
+    pub background: Background,
 }
 
 /// Serve until the process is told to stop.
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path).map_err(|error| ConfigurationFault(error.to_string()))?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let Started { server, gateway } = start(&config).await?;
+        let Started { server, gateway, background } = start(&config).await?;
         let address = server.local_addr()?;
         tracing::info!(%address, plugins = config.plugins.len(), "serving");
         let mut terminated = signal(SignalKind::terminate())?;
@@ -40,6 +42,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
             tracing::info!("stopping");
         };
         server.run(stop).await;
+        background.stop().await;
         drop(gateway);
         Ok(())
     })
@@ -65,13 +68,20 @@ pub async fn start_with(config: &Config, runtime: &Runtime) -> anyhow::Result<St
     let storage = Storage::open(&location(config)?).await.context("the database")?;
     let plugins = load_plugins(config, &storage, runtime).await?;
     let tenant = storage.tenant(DEFAULT_TENANT).await.context("the database")?;
+    let background = Background::start(&storage, sweep_interval(config));
     let gateway = Gateway::new(config, storage, tenants, tenant, plugins)
         .map_err(|faults| ConfigurationFault(faults.join("\n")))?;
     let gateway = Arc::new(gateway);
     let server = Server::bind(&config.server, Arc::clone(&gateway))
         .await
         .with_context(|| format!("server.listen {}", config.server.listen))?;
-    Ok(Started { server, gateway })
+    Ok(Started { server, gateway, background })
+}
+
+/// None where this gateway does not sweep.
+fn sweep_interval(config: &Config) -> Option<Duration> {
+    let seconds = config.storage.sweep_interval_s;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 fn location(config: &Config) -> anyhow::Result<Location> {

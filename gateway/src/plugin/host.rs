@@ -117,6 +117,13 @@ impl storage::Host for HostState {
             call.session.select(&statement, &arguments, page.as_ref()).await.map(convert::rows),
         )
     }
+
+    async fn sweep(
+        &mut self,
+        collections: Vec<String>,
+    ) -> Result<std::result::Result<u64, types::Error>> {
+        for_guest(self.storage_call()?.session.sweep(&collections).await)
+    }
 }
 
 impl logging::Host for HostState {

@@ -3,7 +3,7 @@
 //! Every physical name is built here from names that the manifest's schema has checked, and
 //! never from a request.
 
-use crate::manifest::{CollectionDeclaration, FieldType, IndexDeclaration};
+use crate::manifest::{CollectionDeclaration, FieldType, IndexDeclaration, RetentionDeclaration};
 
 /// A declared collection with its physical names.
 #[derive(Clone, Debug)]
@@ -22,6 +22,19 @@ pub struct Collection {
     pub expires: bool,
     /// The default time to live in microseconds.
     pub default_ttl_us: Option<i64>,
+    /// After what time the sweeper deletes documents that do not expire.
+    pub retention: Option<Retention>,
+}
+
+/// A declared retention.
+#[derive(Clone, Debug)]
+pub struct Retention {
+    /// The column of the time from which it counts.
+    pub column: String,
+    /// How old a document becomes, in microseconds.
+    pub age_us: i64,
+    /// The name of the index on the column.
+    pub index: String,
 }
 
 /// A declared field with its column.
@@ -87,7 +100,10 @@ impl Collection {
             indexes: Vec::new(),
             expires: declaration.expires(),
             default_ttl_us: declaration.ttl_seconds.map(|seconds| i64::from(seconds) * 1_000_000),
+            retention: None,
         };
+        collection.retention =
+            declaration.retention.as_ref().map(|kept| collection.retention(kept)).transpose()?;
         collection.indexes =
             declaration.indexes.iter().map(|i| collection.index(i)).collect::<Result<_, _>>()?;
         Ok(collection)
@@ -129,6 +145,23 @@ impl Collection {
         Some(&index.name)
     }
 
+    fn retention(&self, declaration: &RetentionDeclaration) -> Result<Retention, String> {
+        let field = &declaration.field;
+        let place = || format!("retention of {}", self.name);
+        let (column, field_type) = self
+            .column(field)
+            .ok_or_else(|| format!("{}: {field} is not a declared field", place()))?;
+        if field_type != FieldType::Timestamp || field == "_expires_at" {
+            let wanted = "declare a timestamp field, or take _created_at or _updated_at";
+            return Err(format!("{}: {field} cannot tell a document's age; {wanted}", place()));
+        }
+        Ok(Retention {
+            column: column.to_owned(),
+            age_us: i64::from(declaration.days) * MICROSECONDS_OF_A_DAY,
+            index: physical_name(&[&self.table, "", "retention", column]),
+        })
+    }
+
     fn index(&self, declaration: &IndexDeclaration) -> Result<Index, String> {
         let columns = declaration
             .fields
@@ -157,6 +190,8 @@ impl Collection {
         })
     }
 }
+
+const MICROSECONDS_OF_A_DAY: i64 = 86_400_000_000;
 
 /// `PostgreSQL` cuts identifiers at this many bytes.
 const MAX_IDENTIFIER_BYTES: usize = 63;

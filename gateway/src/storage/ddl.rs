@@ -22,6 +22,15 @@ pub(super) fn create(collection: &Collection, dialect: Dialect) -> Vec<String> {
             table = collection.table
         ));
     }
+    if let Some(retention) = &collection.retention {
+        // As the index by expiry: the sweeper looks at all tenants together.
+        statements.push(format!(
+            "CREATE INDEX IF NOT EXISTS {index} ON {table} ({column})",
+            index = retention.index,
+            table = collection.table,
+            column = retention.column
+        ));
+    }
     statements
 }
 

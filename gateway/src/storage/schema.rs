@@ -9,6 +9,7 @@ use super::ddl;
 use super::error::Error;
 use super::scope::ScopePlan;
 use super::statement::{Bind, Catalog, Dialect, Documents, Fault, Rendered, Shape, Statement};
+use super::sweep::SweepSql;
 use crate::json::PathSet;
 use crate::manifest::{Manifest, StatementDeclaration};
 
@@ -30,6 +31,7 @@ pub struct Schema {
 pub(super) struct CollectionPlan {
     pub(super) collection: Collection,
     pub(super) sql: CollectionSql,
+    pub(super) sweep: SweepSql,
     /// Where its fields stand in a body.
     pub(super) paths: PathSet,
 }
@@ -120,8 +122,9 @@ impl Statements {
 impl CollectionPlan {
     fn new(collection: Collection, dialect: Dialect) -> Self {
         let sql = CollectionSql::new(&collection, dialect);
+        let sweep = SweepSql::new(&collection, dialect);
         let paths = PathSet::new(collection.fields.iter().map(|field| field.paths.as_slice()));
-        Self { collection, sql, paths }
+        Self { collection, sql, sweep, paths }
     }
 }
 

@@ -15,6 +15,7 @@ use super::prepare::{PreparedWrite, check_id};
 use super::schema::{CollectionPlan, Schema};
 use super::select::{Context, Select};
 use super::sql::{Query, SqlRows, SqlValue};
+use super::sweep::{Cleaned, Sweep};
 use super::transaction::{Transaction, TransactionMode};
 use super::{Storage, Tenant};
 use crate::manifest::Mode;
@@ -135,9 +136,7 @@ impl Session {
     /// # Errors
     /// The first failure of a write that did not say [`Otherwise::Skip`]; nothing is done then.
     pub async fn apply(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, Error> {
-        if self.options.mode == Mode::Read {
-            return Err(Error::Denied("the operation's mode is read: it cannot write".to_owned()));
-        }
+        self.refuse_in_read()?;
         if writes.is_empty() {
             return Ok(Vec::new());
         }
@@ -273,6 +272,67 @@ impl Session {
         let rows = select.rows(&rows, total)?;
         self.count_read(rows.count as usize)?;
         Ok(rows)
+    }
+
+    /// Delete the expired documents of these collections now, and say how many were cleaned up:
+    /// these, and those that the gateway's own sweeper has taken since the last call. It deletes
+    /// no more than the request may write; call it again for the rest, or leave it to the sweeper.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] in the mode `read`, an unknown collection, or the database's failure.
+    pub async fn sweep(&mut self, collections: &[String]) -> Result<u64, Error> {
+        self.refuse_in_read()?;
+        let schema = Arc::clone(&self.schema);
+        for collection in collections {
+            schema.collection(collection)?;
+        }
+        let in_transaction = self.options.mode == Mode::Write;
+        let cleaned = if in_transaction {
+            let cleaned = self.sweeping().run_in_savepoint(&schema, collections).await;
+            self.first_write.get_or_insert_with(Instant::now);
+            cleaned?
+        } else {
+            self.sweep_by_itself(&schema, collections).await?
+        };
+        self.documents_written = self.documents_written.saturating_add(cleaned.deleted);
+        self.kept |= !in_transaction && cleaned.total() > 0;
+        Ok(cleaned.total())
+    }
+
+    /// In the session's own transaction.
+    fn sweeping(&mut self) -> Sweep<'_> {
+        Sweep {
+            tenant: self.tenant.key(),
+            now: self.options.now,
+            deadline: self.options.deadline,
+            room: self.options.documents_written.saturating_sub(self.documents_written),
+            dialect: self.storage.dialect(),
+            transaction: &mut self.transaction,
+        }
+    }
+
+    async fn sweep_by_itself(
+        &mut self,
+        schema: &Schema,
+        collections: &[String],
+    ) -> Result<Cleaned, Error> {
+        let mut transaction = self.storage.transaction(TransactionMode::Write);
+        let mut sweep = Sweep { transaction: &mut transaction, ..self.sweeping() };
+        let cleaned = sweep.run(schema, collections).await;
+        match &cleaned {
+            Ok(_) => transaction.commit().await?,
+            Err(_) => transaction.rollback().await,
+        }
+        cleaned
+    }
+
+    fn refuse_in_read(&self) -> Result<(), Error> {
+        match self.options.mode {
+            Mode::Read => {
+                Err(Error::Denied("the operation's mode is read: it cannot write".to_owned()))
+            }
+            Mode::Write | Mode::Autocommit => Ok(()),
+        }
     }
 
     fn count_read(&mut self, documents: usize) -> Result<(), Error> {

@@ -1,7 +1,8 @@
 //! One database with what the gateway keeps in it for itself: tenants, manifests, secrets.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rand::Rng as _;
 
@@ -32,6 +33,8 @@ pub struct Storage {
     backend: Backend,
     clock: Arc<Clock>,
     seal: Seal,
+    /// What was installed last, by the plugin's name: what the sweeper goes through.
+    installed: RwLock<HashMap<String, Arc<Schema>>>,
 }
 
 /// The two databases: a closed set.
@@ -101,7 +104,8 @@ impl Storage {
             }
         };
         let secret = backend.secret("cursor").await?;
-        Ok(Arc::new(Self { backend, clock, seal: Seal::new(&secret) }))
+        let (seal, installed) = (Seal::new(&secret), RwLock::default());
+        Ok(Arc::new(Self { backend, clock, seal, installed }))
     }
 
     /// Which SQL it speaks.
@@ -141,7 +145,16 @@ impl Storage {
         self.backend.install(&schema.ddl(dialect)).await?;
         let (name, text) = (manifest.name.as_str(), manifest_text);
         self.backend.run(dialect.save_manifest(), vec![name.into(), text.into()]).await?;
-        Ok(Arc::new(schema))
+        let schema = Arc::new(schema);
+        let mut installed = self.installed.write().unwrap_or_else(PoisonError::into_inner);
+        installed.insert(manifest.name.clone(), Arc::clone(&schema));
+        Ok(schema)
+    }
+
+    /// What was installed last of each plugin.
+    pub(super) fn installed(&self) -> Vec<Arc<Schema>> {
+        let installed = self.installed.read().unwrap_or_else(PoisonError::into_inner);
+        installed.values().cloned().collect()
     }
 
     async fn applied_manifest(&self, plugin: &str) -> Result<Option<String>, Error> {
@@ -182,6 +195,11 @@ impl Storage {
                 Backend::Sqlite(sqlite) => sqlite.transactions_open(),
             },
         }
+    }
+
+    /// Run one of the gateway's own statements, by itself.
+    pub(super) async fn run(&self, sql: &str, binds: Vec<SqlValue>) -> Result<SqlRows, Error> {
+        self.backend.run(sql, binds).await
     }
 
     pub(super) fn seal(&self) -> &Seal {

@@ -147,7 +147,7 @@ async fn idle_instances_leave_room_for_others(gateway: &TestGateway) {
 
 async fn a_write_in_a_read_is_denied(gateway: &TestGateway) {
     gateway.put_document("a", &json!({"title": "kept"})).await.assert_status(201);
-    for probe in ["write-in-read", "delete-in-read"] {
+    for probe in ["write-in-read", "delete-in-read", "sweep-in-read"] {
         let answer = gateway.get(&route(probe)).await.assert_status(200);
         assert_eq!(answer.json(), json!({"error": "denied"}), "{probe}");
     }

@@ -19,5 +19,6 @@ mod server;
 mod sessions;
 mod statements;
 mod store;
+mod sweeper;
 mod transactions;
 mod values;

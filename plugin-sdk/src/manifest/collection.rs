@@ -17,6 +17,14 @@ pub struct Collection {
     expires: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention: Option<Retention>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Retention {
+    field: String,
+    days: u32,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +46,7 @@ impl Collection {
             indexes: Vec::new(),
             expires: false,
             ttl_seconds: None,
+            retention: None,
         }
     }
 
@@ -88,6 +97,15 @@ impl Collection {
     #[must_use]
     pub fn ttl_seconds(mut self, seconds: u32) -> Self {
         self.ttl_seconds = Some(seconds);
+        self
+    }
+
+    /// Let the gateway delete documents whose field is older than so many days: a field of the
+    /// type [`FieldType::Timestamp`], `_created_at` or `_updated_at`. Until then, and until it
+    /// comes to it, they are there for everything.
+    #[must_use]
+    pub fn retention(mut self, field: &str, days: u32) -> Self {
+        self.retention = Some(Retention { field: field.to_owned(), days });
         self
     }
 

@@ -2,7 +2,7 @@
 
 use loggia_plugin_sdk::{
     Collection, Document, Expiry, Failure, Page, Problem, Request, Response, Timestamp, Written,
-    select,
+    select, storage,
 };
 
 pub(crate) const DOCUMENTS: Collection = Collection::new("document");
@@ -58,6 +58,11 @@ pub(crate) fn list(request: &Request) -> Result<Response, Failure> {
     let answer =
         format!(r#"{{"items":{items},"count":{count},"next_cursor":{next},"total":{total}}}"#);
     Ok(Response::json(200, answer))
+}
+
+pub(crate) fn sweep() -> Result<Response, Failure> {
+    let deleted = storage::sweep(&["document"])?;
+    Ok(Response::json(200, format!(r#"{{"deleted":{deleted}}}"#)))
 }
 
 /// Store a document that must not be there after the request has failed.

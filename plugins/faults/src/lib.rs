@@ -35,6 +35,7 @@ impl Plugin for Faults {
             "list-documents" => documents::list(&request),
             "apply" => apply::apply(&request),
             "increment" => apply::increment(&request),
+            "sweep" => documents::sweep(),
             "loop" => breach::run_forever(&request),
             "trap" => breach::trap(&request),
             "recurse" => breach::recurse(&request),

@@ -69,6 +69,7 @@ fn documents() -> Vec<Operation> {
             .param("cursor", Param::string())
             .param("total", Param::boolean().default(false)),
         Operation::post("apply", "/apply", "Apply a list of writes in one call.").json_body(),
+        Operation::post("sweep", "/sweep", "Delete what has expired, and count it."),
         Operation::post("increment", "/increment/{id}", "Add one to the member amount."),
         Operation::post("echo", "/echo/{first}/{second}", "Tell what the plugin was told.")
             .param("text", Param::string())

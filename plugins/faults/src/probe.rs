@@ -1,7 +1,7 @@
 //! Storage calls that must fail. A probe answers with the name of the error, so that a test sees
 //! what a plugin sees.
 
-use loggia_plugin_sdk::storage::Error;
+use loggia_plugin_sdk::storage::{Error, sweep};
 use loggia_plugin_sdk::{Collection, Failure, Page, Response, select};
 use serde_json::json;
 
@@ -16,7 +16,8 @@ pub(crate) struct Probe {
 }
 
 /// All probes. Each runs in the mode `read`.
-pub(crate) const PROBES: [Probe; 10] = [
+pub(crate) const PROBES: [Probe; 11] = [
+    Probe { name: "sweep-in-read", call: || sweep(&["document"]).map(drop) },
     Probe { name: "write-in-read", call: || DOCUMENTS.put_json("a", "{}").run().map(drop) },
     Probe { name: "delete-in-read", call: || DOCUMENTS.delete("a").run().map(drop) },
     Probe {

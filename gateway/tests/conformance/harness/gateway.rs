@@ -10,6 +10,7 @@ use loggia::cli::{Started, start, start_with};
 use loggia::config::{Config, Isolation, Plugin};
 use loggia::http::Gateway;
 use loggia::plugin::Runtime;
+use loggia::storage::Background;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -25,6 +26,7 @@ pub(crate) struct TestGateway {
     configuration: Config,
     serving: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     database: Arc<Database>,
+    _background: Background,
 }
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -53,12 +55,12 @@ impl TestGateway {
         } else {
             start(&configuration).await
         };
-        let Started { server, gateway } = started?;
+        let Started { server, gateway, background } = started?;
         let address = server.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.run(async { stopped.await.unwrap_or(()) }));
         let serving = Some((stop, serving));
-        Ok(Self { address, gateway, configuration, serving, database })
+        Ok(Self { address, gateway, configuration, serving, database, _background: background })
     }
 
     /// Another gateway on the same database.
