@@ -168,6 +168,9 @@ pub struct IndexDeclaration {
     /// At most one document with these values.
     #[serde(default)]
     pub unique: bool,
+    /// Fields with the values that a document must have one of to stand in the index.
+    #[serde(default, rename = "where")]
+    pub only: Map<String, Value>,
 }
 
 /// One operation: a route and how it runs.

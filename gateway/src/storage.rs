@@ -17,6 +17,7 @@ mod document;
 mod error;
 mod field;
 mod migrations;
+mod one_of;
 mod postgres;
 mod prepare;
 mod schema;

@@ -126,6 +126,8 @@ mod tests {
                     .field_at("tags", FieldType::Texts, &["/tags", "/meta/tags"])
                     .index("newest", &["-_updated_at"])
                     .unique_index("one_title", &["title"])
+                    .index_where("by_ann", &["title"], json!({"author": ["ann", null]}))
+                    .unique_index_where("of_ann", &["-title"], json!({"author": ["ann"]}))
                     .ttl_seconds(60),
             )
             .collection(Collection::new("bin").expires())
@@ -179,6 +181,11 @@ mod tests {
                     "indexes": [
                         {"name": "newest", "fields": ["-_updated_at"]},
                         {"name": "one_title", "fields": ["title"], "unique": true},
+                        {"name": "by_ann", "fields": ["title"], "where": {"author": ["ann", null]}},
+                        {
+                            "name": "of_ann", "fields": ["-title"], "unique": true,
+                            "where": {"author": ["ann"]},
+                        },
                     ],
                     "ttl_seconds": 60,
                 },

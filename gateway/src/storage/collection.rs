@@ -3,6 +3,7 @@
 //! Every physical name is built here from names that the manifest's schema has checked, and
 //! never from a request.
 
+use super::one_of::OneOf;
 use crate::manifest::{CollectionDeclaration, FieldType, IndexDeclaration, RetentionDeclaration};
 
 /// A declared collection with its physical names.
@@ -61,6 +62,8 @@ pub struct Index {
     pub columns: Vec<(String, bool)>,
     /// At most one document of a tenant with these values.
     pub unique: bool,
+    /// Where it is partial: all of these hold for the documents in it.
+    pub only: Vec<OneOf>,
 }
 
 /// What every document has, by the name that statements use, with column and type. Names of
@@ -106,6 +109,7 @@ impl Collection {
             declaration.retention.as_ref().map(|kept| collection.retention(kept)).transpose()?;
         collection.indexes =
             declaration.indexes.iter().map(|i| collection.index(i)).collect::<Result<_, _>>()?;
+        collection.refuse_same_unique_columns()?;
         Ok(collection)
     }
 
@@ -182,12 +186,34 @@ impl Collection {
                 }
             })
             .collect::<Result<_, _>>()?;
+        let only = declaration.only.iter().map(|(name, values)| {
+            OneOf::new(self, name, values)
+                .map_err(|fault| format!("index {} of {}: {fault}", declaration.name, self.name))
+        });
         Ok(Index {
             name: declaration.name.clone(),
             physical_name: physical_name(&[&self.table, &declaration.name]),
             columns,
             unique: declaration.unique,
+            only: only.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// `SQLite` names a violated index by its columns.
+    fn refuse_same_unique_columns(&self) -> Result<(), String> {
+        for (place, index) in self.indexes.iter().enumerate().filter(|(_, index)| index.unique) {
+            let columns = |index: &Index| -> Vec<String> {
+                index.columns.iter().map(|(column, _)| column.clone()).collect()
+            };
+            let mut before = self.indexes[..place].iter().filter(|index| index.unique);
+            if let Some(other) = before.find(|other| columns(other) == columns(index)) {
+                return Err(format!(
+                    "index {} of {}: the unique index {} has the same fields",
+                    index.name, self.name, other.name
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -231,10 +231,18 @@ impl Text<'_> {
         );
     }
 
-    /// That a row has the new document's values in all fields of an index. Built-in columns are
-    /// the gateway's, and no document can be given another's.
+    /// That a row has the new document's values in all fields of an index, and that both stand in
+    /// it. Built-in columns are the gateway's, and no document can be given another's.
     fn same_values(&mut self, index: &Index) -> String {
-        let collection = self.collection;
+        let (collection, dialect) = (self.collection, self.dialect);
+        let only = index.only.iter().flat_map(|one_of| {
+            let value = self.bind(Bind::Field(one_of.field));
+            [
+                one_of.condition(&format!("d.{}", one_of.column), dialect),
+                one_of.condition(&value, dialect),
+            ]
+        });
+        let only: Vec<String> = only.collect();
         let terms = index.columns.iter().map(|(column, _)| {
             let place = collection.fields.iter().position(|field| field.column == *column);
             match place {
@@ -242,7 +250,7 @@ impl Text<'_> {
                 None => "false".to_owned(),
             }
         });
-        format!("({})", terms.collect::<Vec<_>>().join(" AND "))
+        format!("({})", terms.chain(only).collect::<Vec<_>>().join(" AND "))
     }
 
     fn insert_values(&mut self) {

@@ -85,8 +85,12 @@ fn create_index(collection: &Collection, index: &Index, dialect: Dialect) -> Str
     if !index.unique && index.columns.iter().all(|(column, _)| column != "id") {
         terms.push(term("id", last_descends));
     }
+    let only: Vec<String> =
+        index.only.iter().map(|one_of| one_of.condition(&one_of.column, dialect)).collect();
+    let only =
+        if only.is_empty() { only.concat() } else { format!(" WHERE {}", only.join(" AND ")) };
     format!(
-        "CREATE {unique}INDEX IF NOT EXISTS {name} ON {table} ({terms})",
+        "CREATE {unique}INDEX IF NOT EXISTS {name} ON {table} ({terms}){only}",
         unique = if index.unique { "UNIQUE " } else { "" },
         name = index.physical_name,
         table = collection.table,

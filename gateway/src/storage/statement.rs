@@ -22,6 +22,7 @@ use crate::manifest::{FieldType, SelectDeclaration};
 mod aggregate;
 mod call;
 mod check;
+pub(super) mod constant;
 mod declaration;
 mod documents;
 mod expression;

@@ -4,6 +4,7 @@ mod client;
 mod database;
 pub(crate) mod faults;
 mod gateway;
+mod inspect;
 pub(crate) mod log;
 pub(crate) mod store;
 

@@ -9,6 +9,7 @@ mod batches;
 mod documents;
 mod expiry;
 mod harness;
+mod indexes;
 mod isolation;
 mod layers;
 mod limits;

@@ -33,6 +33,8 @@ struct Index {
     fields: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unique: bool,
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    only: Option<Value>,
 }
 
 impl Collection {
@@ -76,14 +78,28 @@ impl Collection {
     /// Index these fields in this order; a leading `-` means descending.
     #[must_use]
     pub fn index(self, name: &str, fields: &[&str]) -> Self {
-        self.add_index(name, fields, false)
+        self.add_index(name, fields, false, None)
     }
 
     /// Index these fields, and allow at most one document with the same values in them. A
     /// document that lacks one of the fields does not count.
     #[must_use]
     pub fn unique_index(self, name: &str, fields: &[&str]) -> Self {
-        self.add_index(name, fields, true)
+        self.add_index(name, fields, true, None)
+    }
+
+    /// As [`index`](Self::index), of those documents only whose fields have one of these values:
+    /// `json!({"status": ["queued"]})`. It serves statements with that condition in literals.
+    #[must_use]
+    pub fn index_where(self, name: &str, fields: &[&str], only: Value) -> Self {
+        self.add_index(name, fields, false, Some(only))
+    }
+
+    /// As [`unique_index`](Self::unique_index), of those documents only whose fields have one of
+    /// these values.
+    #[must_use]
+    pub fn unique_index_where(self, name: &str, fields: &[&str], only: Value) -> Self {
+        self.add_index(name, fields, true, Some(only))
     }
 
     /// Let documents carry a time to live.
@@ -109,9 +125,9 @@ impl Collection {
         self
     }
 
-    fn add_index(mut self, name: &str, fields: &[&str], unique: bool) -> Self {
+    fn add_index(mut self, name: &str, fields: &[&str], unique: bool, only: Option<Value>) -> Self {
         let fields = fields.iter().map(|&field| field.to_owned()).collect();
-        self.indexes.push(Index { name: name.to_owned(), fields, unique });
+        self.indexes.push(Index { name: name.to_owned(), fields, unique, only });
         self
     }
 }

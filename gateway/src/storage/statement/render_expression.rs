@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::render::{Renderer, postgres_type};
 use super::tree::{Arithmetic, Body, Comparison, Expression, Term};
-use super::{Bind, Dialect};
+use super::{Bind, Dialect, constant};
 use crate::manifest::FieldType;
 
 impl Renderer<'_> {
@@ -12,9 +12,9 @@ impl Renderer<'_> {
         match expression {
             Expression::Column(relation, name) => self.column(*relation, name),
             Expression::Null(value_type) => self.null(*value_type),
-            Expression::Text(text) => self.text(text),
-            Expression::Integer(number) => self.literal(&format!("({number})"), "int8"),
-            Expression::Number(number) => self.literal(&format!("({number:?})"), "float8"),
+            Expression::Text(text) => self.push(&constant::text(text, self.dialect())),
+            Expression::Integer(number) => self.push(&constant::integer(*number, self.dialect())),
+            Expression::Number(number) => self.push(&constant::number(*number, self.dialect())),
             Expression::Boolean(value) => self.boolean(*value),
             Expression::Parameter(place) => {
                 let parameter_type = self.program().parameter_types[*place];
@@ -67,42 +67,18 @@ impl Renderer<'_> {
         self.push(after);
     }
 
-    fn literal(&mut self, text: &str, postgres_type: &str) {
-        self.push(text);
-        if self.dialect() == Dialect::Postgres {
-            let _ = write!(self.sql_mut(), "::{postgres_type}");
-        }
-    }
-
     fn null(&mut self, value_type: Option<FieldType>) {
         match (self.dialect(), value_type.unwrap_or(FieldType::Text)) {
             (Dialect::Sqlite, _) => self.push("NULL"),
             (Dialect::Postgres, FieldType::Text) => self.push("(NULL::text COLLATE \"C\")"),
-            (Dialect::Postgres, known) => self.literal("NULL", postgres_type(known)),
+            (Dialect::Postgres, known) => {
+                self.push(&constant::typed("NULL", postgres_type(known), Dialect::Postgres));
+            }
         }
     }
 
     fn boolean(&mut self, value: bool) {
-        self.push(match (self.dialect(), value) {
-            (Dialect::Postgres, true) => "TRUE",
-            (Dialect::Postgres, false) => "FALSE",
-            (Dialect::Sqlite, true) => "1",
-            (Dialect::Sqlite, false) => "0",
-        });
-    }
-
-    /// On `PostgreSQL` a backslash is an escape or not by a setting of the server; in `E'…'` it
-    /// always is one.
-    fn text(&mut self, text: &str) {
-        let quoted = text.replace('\'', "''");
-        let _ = match self.dialect() {
-            Dialect::Sqlite => write!(self.sql_mut(), "'{quoted}'"),
-            Dialect::Postgres if text.contains('\\') => {
-                let escaped = quoted.replace('\\', "\\\\");
-                write!(self.sql_mut(), "(E'{escaped}'::text COLLATE \"C\")")
-            }
-            Dialect::Postgres => write!(self.sql_mut(), "('{quoted}'::text COLLATE \"C\")"),
-        };
+        self.push(constant::boolean(value, self.dialect()));
     }
 
     fn typed_bind(&mut self, bind: Bind, value_type: FieldType) {
