@@ -56,6 +56,11 @@ pub struct CollectionDeclaration {
     /// Its indexes.
     #[serde(default)]
     pub indexes: Vec<IndexDeclaration>,
+    /// Its references to documents of this plugin.
+    #[serde(default)]
+    pub references: Vec<ReferenceDeclaration>,
+    /// A JSON Schema that every body must satisfy when it is written.
+    pub schema: Option<Value>,
     /// Whether documents may carry a time to live.
     #[serde(default)]
     expires: bool,
@@ -171,6 +176,29 @@ pub struct IndexDeclaration {
     /// Fields with the values that a document must have one of to stand in the index.
     #[serde(default, rename = "where")]
     pub only: Map<String, Value>,
+}
+
+/// A field that holds the id of another document.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ReferenceDeclaration {
+    /// Its name, unique in the collection.
+    pub name: String,
+    /// The text field that holds the id. Without a value it refers to nothing.
+    pub field: String,
+    /// The collection of the document that is referred to.
+    pub collection: String,
+    /// What happens when that document is deleted.
+    pub on_delete: OnDelete,
+}
+
+/// What becomes of a document when the one that it refers to is deleted.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// It is deleted as well.
+    Cascade,
+    /// The other cannot be deleted.
+    Restrict,
 }
 
 /// One operation: a route and how it runs.

@@ -8,18 +8,22 @@
 
 mod apply;
 mod background;
+mod batch;
+mod batch_sql;
 mod clock;
 pub mod collection;
 mod collection_sql;
 mod cursor;
 mod ddl;
 mod document;
+mod document_schema;
 mod error;
 mod field;
 mod migrations;
 mod one_of;
 mod postgres;
 mod prepare;
+pub mod reference;
 mod schema;
 mod scope;
 mod select;

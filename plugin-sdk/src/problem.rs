@@ -116,6 +116,7 @@ impl From<Problem> for Failure {
 /// |---|---|
 /// | `PreconditionFailed` | 412 `precondition-failed` with the `ETag` found |
 /// | `Duplicate` | 409 `already-exists`, naming the `index` |
+/// | `Reference` | 409 `reference-missing` or `still-referenced`, naming the `reference` |
 /// | `Invalid` | 422 with the fault's code and a `pointer`; 400 for `invalid-cursor` |
 /// | `LimitExceeded` | 422 `limit-exceeded`, naming the `limit` |
 /// | `Aborted` | run again |
@@ -127,6 +128,9 @@ impl From<Error> for Failure {
             Error::PreconditionFailed(mismatch) => Problem::precondition_failed(mismatch.found),
             Error::Duplicate(fault) => {
                 Problem::new(409, "already-exists", fault.detail).with("index", fault.name)
+            }
+            Error::Reference(fault) => {
+                Problem::new(409, &fault.code, fault.detail).with("reference", fault.name)
             }
             Error::Invalid(fault) => invalid(fault),
             Error::LimitExceeded(limit) => {

@@ -1,16 +1,18 @@
-//! Applying writes: each as one statement that checks its own condition, all or none.
+//! Applying writes: each by a statement that checks its own condition, all or none. `batch.rs` puts
+//! several into one.
 
 use std::collections::HashSet;
 
 use tokio::time::Instant;
 
+use super::batch;
 use super::collection_sql::Rendered;
 use super::document::{Otherwise, Outcome, Precondition, Write};
 use super::error::{Error, Fault, Mismatch};
-use super::prepare::{PreparedBody, PreparedChange, PreparedWrite, at};
+use super::prepare::{PreparedBody, PreparedChange, PreparedWrite};
+use super::schema::Schema;
 use super::sql::SqlRows;
 use super::transaction::Transaction;
-use crate::json;
 
 /// What all writes of a call have in common.
 pub(super) struct Apply<'a> {
@@ -30,73 +32,102 @@ pub(super) struct Apply<'a> {
 pub(super) type Checked<'a> = Result<PreparedWrite<'a>, Error>;
 
 impl Apply<'_> {
-    /// Apply all writes, or none and say why.
+    /// Apply all writes, or none and say why. `checked` are the same writes as far as they could be
+    /// checked without the database.
     pub(super) async fn run(
         &mut self,
+        schema: &Schema,
         writes: &[Write],
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
         refuse_repeated(writes)?;
-        let whole = self.savepoints && needs_savepoint(&checked);
-        if whole {
-            self.transaction.savepoint(self.deadline).await?;
+        let depends = checked.iter().flatten().any(depends_on_others);
+        let several = checked.len() > 1;
+        // Expired documents give way one by one.
+        let grouped = several && !checked.iter().flatten().any(|w| w.plan.sql.evict.is_some());
+        let guarded = (self.savepoints && (several || depends)) || (grouped && depends);
+        self.begin(guarded).await?;
+        let done = match grouped {
+            true => self.run_grouped(writes, checked).await,
+            false => self.run_each(writes, checked).await,
+        };
+        let done = self.end(guarded, done).await;
+        match done {
+            // One by one it shows which write it was, and deletes make room for the others.
+            Err(error) if grouped && depends && error.is_of_others() => {
+                let checked = self.check(schema, writes)?;
+                self.begin(guarded).await?;
+                let done = self.run_each(writes, checked).await;
+                self.end(guarded, done).await
+            }
+            done => done,
         }
-        let outcomes = self.run_sorted(writes, checked).await;
-        match &outcomes {
-            _ if !whole => {}
+    }
+
+    /// Checks that need no database come first: most failures take no connection.
+    pub(super) fn check<'a>(
+        &self,
+        schema: &'a Schema,
+        writes: &'a [Write],
+    ) -> Result<Vec<Checked<'a>>, Error> {
+        check(schema, writes, self.now, self.document_bytes)
+    }
+
+    /// What follows leaves no trace when it fails; [`Self::end`] sees to it.
+    async fn begin(&mut self, guarded: bool) -> Result<(), Error> {
+        if guarded { self.transaction.savepoint(self.deadline).await } else { Ok(()) }
+    }
+
+    async fn end<T>(&mut self, guarded: bool, done: Result<T, Error>) -> Result<T, Error> {
+        match &done {
+            _ if !guarded => {}
             Ok(_) => self.transaction.release_savepoint(self.deadline).await?,
             // The database has ended the transaction already.
             Err(error) if error.ends_request() => {}
             Err(_) => self.transaction.rollback_to_savepoint(self.deadline).await?,
         }
-        outcomes
+        done
     }
 
-    /// In the order of collections and ids: two calls that write the same documents in different
-    /// orders would wait for each other for ever.
-    async fn run_sorted(
+    /// One by one: deletes first, since a document that goes may hold a unique value; parents before
+    /// those that refer to them; and by id, since two calls that write the same documents in
+    /// different orders would wait for each other.
+    async fn run_each(
         &mut self,
         writes: &[Write],
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
-        let mut order: Vec<(usize, Checked<'_>)> = checked.into_iter().enumerate().collect();
-        order.sort_by_key(|(place, _)| (&writes[*place].collection, &writes[*place].id));
-        let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(order.len());
-        for (place, write) in order {
-            let outcome = self.run_one(write, writes[place].otherwise).await?;
-            outcomes.push((place, outcome));
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; writes.len()];
+        let mut prepared = Vec::with_capacity(writes.len());
+        for (place, write) in checked.into_iter().enumerate() {
+            match write {
+                Ok(write) => prepared.push(write),
+                // One that may not be left out has failed the call before.
+                Err(error) => outcomes[place] = Some(Outcome::Skipped(error)),
+            }
         }
-        outcomes.sort_by_key(|(place, _)| *place);
-        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+        for write in batch::one_by_one(prepared) {
+            let place = write.index as usize;
+            outcomes[place] = Some(self.run_one(&write, writes[place].otherwise).await?);
+        }
+        Ok(outcomes.into_iter().flatten().collect())
     }
 
     async fn run_one(
         &mut self,
-        write: Checked<'_>,
+        write: &PreparedWrite<'_>,
         otherwise: Otherwise,
     ) -> Result<Outcome, Error> {
         let skips = otherwise == Otherwise::Skip;
-        let done = match write {
-            // A unique index fails the statement, and with it the transaction on PostgreSQL.
-            Ok(write) if skips && has_unique_index(&write) => self.run_guarded(&write).await,
-            Ok(write) => self.run_write(&write).await,
-            Err(error) => Err(error),
-        };
+        // What others hold fails the statement, and with it the transaction on PostgreSQL.
+        let guarded = skips && depends_on_others(write);
+        self.begin(guarded).await?;
+        let done = self.run_write(write).await;
+        let done = self.end(guarded, done).await;
         match done {
             Err(error) if skips && !error.ends_request() => Ok(Outcome::Skipped(error)),
             done => done,
         }
-    }
-
-    async fn run_guarded(&mut self, write: &PreparedWrite<'_>) -> Result<Outcome, Error> {
-        self.transaction.savepoint(self.deadline).await?;
-        let done = self.run_write(write).await;
-        match &done {
-            Err(error) if error.ends_request() => {}
-            Err(_) => self.transaction.rollback_to_savepoint(self.deadline).await?,
-            Ok(_) => self.transaction.release_savepoint(self.deadline).await?,
-        }
-        done
     }
 
     async fn run_write(&mut self, write: &PreparedWrite<'_>) -> Result<Outcome, Error> {
@@ -163,10 +194,7 @@ impl Apply<'_> {
         let (true, Some(body)) = (matches, body) else {
             return Err(precondition_failed(write, found));
         };
-        let merged = json::merge(&body, patch)
-            .map_err(|error| Error::Other(format!("a stored body could not be read: {error}")))?;
-        let body = PreparedBody::new(write.plan, write.id, merged, self.document_bytes)
-            .map_err(at(write.index, write.id))?;
+        let body = self.merged(write, &body, patch)?;
         self.put(write, &body, Precondition::Present).await
     }
 
@@ -200,7 +228,7 @@ impl Apply<'_> {
     ) -> Result<SqlRows, Error> {
         let query = write.query(rendered, self.tenant, self.now, body, version);
         let rows = self.transaction.run(query, self.deadline).await;
-        rows.map_err(|error| name_index(error, write))
+        rows.map_err(|error| name_violated(error, write))
     }
 }
 
@@ -216,29 +244,59 @@ fn refuse_repeated(writes: &[Write]) -> Result<(), Error> {
     }
 }
 
-/// A call of several writes may fail after the first; a unique index fails the statement itself.
-fn needs_savepoint(checked: &[Checked<'_>]) -> bool {
-    checked.len() > 1 || checked.iter().flatten().any(has_unique_index)
+/// Check each write as far as it can be without the database.
+pub(super) fn check<'a>(
+    schema: &'a Schema,
+    writes: &'a [Write],
+    now: i64,
+    document_bytes: usize,
+) -> Result<Vec<Checked<'a>>, Error> {
+    let checked = writes.iter().enumerate().map(|(place, write)| {
+        match PreparedWrite::new(schema, place, write, now, document_bytes) {
+            Err(error) if write.otherwise == Otherwise::Fail => Err(error),
+            checked => Ok(checked),
+        }
+    });
+    checked.collect()
 }
 
-fn has_unique_index(write: &PreparedWrite<'_>) -> bool {
-    write.plan.collection.has_unique_index()
+fn depends_on_others(write: &PreparedWrite<'_>) -> bool {
+    write.plan.collection.depends_on_others()
 }
 
 fn written_version(rows: &SqlRows) -> Option<u64> {
     rows.first_integer().and_then(|version| u64::try_from(version).ok())
 }
 
-fn precondition_failed(write: &PreparedWrite<'_>, found: Option<u64>) -> Error {
+pub(super) fn precondition_failed(write: &PreparedWrite<'_>, found: Option<u64>) -> Error {
     Error::PreconditionFailed(Mismatch { index: write.index, id: write.id.to_owned(), found })
 }
 
 /// The databases name what was violated in their own ways; the plugin knows its manifest's names.
-fn name_index(error: Error, write: &PreparedWrite<'_>) -> Error {
-    let Error::Duplicate(fault) = error else {
-        return error;
-    };
-    let name = write.plan.collection.violated_index(&fault.name).unwrap_or_default().to_owned();
-    let detail = format!("another document has the same value in the unique index {name}");
-    Error::Duplicate(Fault { index: write.index, id: write.id.to_owned(), name, detail, ..fault })
+fn name_violated(error: Error, write: &PreparedWrite<'_>) -> Error {
+    let collection = &write.plan.collection;
+    match error {
+        Error::Duplicate(fault) => {
+            let name = collection.violated_index(&fault.name).unwrap_or_default().to_owned();
+            let detail = format!("another document has the same value in the unique index {name}");
+            let id = write.id.to_owned();
+            Error::Duplicate(Fault { index: write.index, id, name, detail, ..fault })
+        }
+        Error::Reference(fault) => {
+            let name = collection.violated_reference(&fault.name).unwrap_or_default().to_owned();
+            let (code, detail) = match write.change {
+                PreparedChange::Delete => (
+                    "still-referenced",
+                    format!("another document refers to this one by the reference {name}"),
+                ),
+                _ => (
+                    "reference-missing",
+                    format!("the document that the reference {name} leads to does not exist"),
+                ),
+            };
+            let id = write.id.to_owned();
+            Error::Reference(Fault { index: write.index, id, name, code, detail })
+        }
+        error => error,
+    }
 }

@@ -4,6 +4,7 @@
 //! never from a request.
 
 use super::one_of::OneOf;
+use super::reference::{IncomingReference, Reference};
 use crate::manifest::{CollectionDeclaration, FieldType, IndexDeclaration, RetentionDeclaration};
 
 /// A declared collection with its physical names.
@@ -17,6 +18,10 @@ pub struct Collection {
     pub fields: Vec<Field>,
     /// Its declared indexes.
     pub indexes: Vec<Index>,
+    /// Its declared references. Set when all collections of the plugin are known.
+    pub references: Vec<Reference>,
+    /// The references of others to it, as above.
+    pub referenced_by: Vec<IncomingReference>,
     /// The name of the index by expiry, where there is one.
     pub expiry_index: String,
     /// Whether its documents may expire. Where they may not, no query tests for it.
@@ -101,6 +106,8 @@ impl Collection {
             table,
             fields,
             indexes: Vec::new(),
+            references: Vec::new(),
+            referenced_by: Vec::new(),
             expires: declaration.expires(),
             default_ttl_us: declaration.ttl_seconds.map(|seconds| i64::from(seconds) * 1_000_000),
             retention: None,
@@ -133,6 +140,22 @@ impl Collection {
     #[must_use]
     pub fn has_unique_index(&self) -> bool {
         self.unique_indexes().next().is_some()
+    }
+
+    /// Whether a write can fail for what other documents hold.
+    #[must_use]
+    pub fn depends_on_others(&self) -> bool {
+        self.has_unique_index() || !self.references.is_empty() || !self.referenced_by.is_empty()
+    }
+
+    /// The manifest's name of a reference from its physical name: one that leads to this
+    /// collection, behind the name of the collection that declares it.
+    #[must_use]
+    pub fn violated_reference(&self, physical_name: &str) -> Option<&str> {
+        let own = self.references.iter().map(|r| (&r.physical_name, &r.name));
+        let incoming = self.referenced_by.iter().map(|r| (&r.physical_name, &r.name));
+        let mut known = own.chain(incoming);
+        known.find(|(known, _)| *known == physical_name).map(|(_, name)| name.as_str())
     }
 
     /// The manifest's name of a unique index, from what a database calls it: by its physical name,
@@ -224,7 +247,7 @@ const MAX_IDENTIFIER_BYTES: usize = 63;
 
 /// Join checked names to an identifier. Names hold no double underscore, so two different lists
 /// never give the same identifier; one that is too long is cut and told apart by a digest.
-fn physical_name(parts: &[&str]) -> String {
+pub(super) fn physical_name(parts: &[&str]) -> String {
     use sha2::{Digest, Sha256};
     let name = parts.join("__");
     if name.len() <= MAX_IDENTIFIER_BYTES {

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::batch_sql::BatchSql;
 use super::collection::{Collection, Index};
 use super::statement::Dialect;
 use crate::manifest::FieldType;
@@ -32,6 +33,14 @@ pub(super) enum Bind {
     Body,
     /// The value of a declared field, by its place.
     Field(usize),
+    /// Of many documents: the versions that they must have, `NULL` for any.
+    Versions,
+    /// Of many documents: when each expires.
+    ExpiresAts,
+    /// Of many documents: their bodies.
+    Bodies,
+    /// Of many documents: the values of a declared field, by its place.
+    FieldColumn(usize),
 }
 
 /// All of one collection's SQL on one database.
@@ -41,6 +50,10 @@ pub(super) struct CollectionSql {
     pub(super) get: Rendered,
     /// `ids`: the documents that exist, in no order.
     pub(super) get_many: Rendered,
+    /// As `get_many`, holding the rows' locks on `PostgreSQL`, taken in the order of ids.
+    pub(super) get_many_for_update: Rendered,
+    /// `id, version` of the documents that exist, of many.
+    pub(super) versions_of: Rendered,
     /// As `get`, holding the row's lock on `PostgreSQL`.
     pub(super) get_for_update: Rendered,
     /// The version of a document that exists.
@@ -61,6 +74,8 @@ pub(super) struct CollectionSql {
     pub(super) delete: Rendered,
     /// Delete at one version: `version`, or no row.
     pub(super) delete_version: Rendered,
+    /// Writes of many documents. `None` on `SQLite`.
+    pub(super) batch: Option<BatchSql>,
 }
 
 /// The columns that make a document, in this order.
@@ -76,6 +91,8 @@ impl CollectionSql {
         Self {
             get: text(|text| text.get()),
             get_many: text(|text| text.get_many()),
+            get_many_for_update: text(|text| text.get_many_for_update()),
+            versions_of: text(|text| text.versions_of()),
             get_for_update: text(|text| text.get_for_update()),
             version_of: text(|text| text.version_of()),
             evict: (collection.expires && collection.has_unique_index())
@@ -86,6 +103,7 @@ impl CollectionSql {
             update_version: text(|text| text.update(true)),
             delete: text(|text| text.delete(false)),
             delete_version: text(|text| text.delete(true)),
+            batch: (dialect == Dialect::Postgres).then(|| BatchSql::new(collection)),
         }
     }
 }
@@ -108,15 +126,29 @@ impl Text<'_> {
     }
 
     fn get_many(&mut self) {
+        self.select_many(DOCUMENT_COLUMNS);
+    }
+
+    fn get_many_for_update(&mut self) {
+        self.select_many(DOCUMENT_COLUMNS);
+        if self.dialect == Dialect::Postgres {
+            self.sql.push_str(" ORDER BY d.id FOR UPDATE");
+        }
+    }
+
+    fn versions_of(&mut self) {
+        self.select_many("id, version");
+    }
+
+    fn select_many(&mut self, columns: &str) {
         let (tenant, ids) = (self.bind(Bind::Tenant), self.bind(Bind::Ids));
         let table = &self.collection.table;
         let listed = match self.dialect {
             Dialect::Postgres => format!("id = ANY({ids})"),
             Dialect::Sqlite => format!("id IN (SELECT value FROM json_each({ids}))"),
         };
-        self.sql = format!(
-            "SELECT {DOCUMENT_COLUMNS} FROM {table} AS d WHERE tenant = {tenant} AND {listed}"
-        );
+        self.sql =
+            format!("SELECT {columns} FROM {table} AS d WHERE tenant = {tenant} AND {listed}");
         self.visible();
     }
 
@@ -337,16 +369,29 @@ impl Text<'_> {
         if self.dialect == Dialect::Sqlite {
             return format!("?{number}");
         }
-        let postgres_type = match bind {
-            Bind::Tenant => "int4",
-            Bind::Id => "text",
-            Bind::Ids => "text[]",
-            Bind::Version | Bind::Now | Bind::ExpiresAt => "int8",
-            Bind::KeepExpiry => "bool",
-            Bind::Body => "jsonb",
-            Bind::Field(place) => postgres_type(self.collection.fields[place].field_type),
-        };
-        format!("${number}::{postgres_type}")
+        format!("${number}::{}", parameter_type(bind, self.collection))
+    }
+}
+
+/// The type of a parameter on `PostgreSQL`.
+pub(super) fn parameter_type(bind: Bind, collection: &Collection) -> &'static str {
+    match bind {
+        Bind::Tenant => "int4",
+        Bind::Id => "text",
+        Bind::Ids => "text[]",
+        Bind::Version | Bind::Now | Bind::ExpiresAt => "int8",
+        Bind::KeepExpiry => "bool",
+        Bind::Body => "jsonb",
+        Bind::Field(place) => postgres_type(collection.fields[place].field_type),
+        Bind::Versions | Bind::ExpiresAts => "int8[]",
+        Bind::Bodies => "jsonb[]",
+        Bind::FieldColumn(place) => match collection.fields[place].field_type {
+            FieldType::Text | FieldType::Texts => "text[]",
+            FieldType::Integer | FieldType::Timestamp => "int8[]",
+            FieldType::Number => "float8[]",
+            FieldType::Boolean => "bool[]",
+            FieldType::Json => "jsonb[]",
+        },
     }
 }
 

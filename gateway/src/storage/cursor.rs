@@ -78,7 +78,7 @@ fn to_json(value: &SqlValue) -> Json {
         SqlValue::Integer(value) => Json::from(*value),
         SqlValue::Number(value) => Json::from(value.to_bits()),
         SqlValue::Text(value) | SqlValue::Json(value) => Json::from(value.as_str()),
-        SqlValue::Null | SqlValue::Texts(_) | SqlValue::Bytes(_) => Json::Null,
+        SqlValue::Null | SqlValue::Texts(_) | SqlValue::Bytes(_) | SqlValue::List(_) => Json::Null,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::collection::{Collection, Index};
 use super::collection_sql::{postgres_type, sqlite_type};
+use super::reference::Reference;
 use super::statement::Dialect;
-use crate::manifest::FieldType;
+use crate::manifest::{FieldType, OnDelete};
 
 /// The statements that make a collection's table and indexes where they do not exist.
 pub(super) fn create(collection: &Collection, dialect: Dialect) -> Vec<String> {
@@ -96,4 +97,73 @@ fn create_index(collection: &Collection, index: &Index, dialect: Dialect) -> Str
         table = collection.table,
         terms = terms.join(", "),
     )
+}
+
+/// The statements that make a collection's references hold. All tables must be there already.
+pub(super) fn create_references(collection: &Collection, dialect: Dialect) -> Vec<String> {
+    let references = collection.references.iter();
+    references.flat_map(|reference| create_reference(collection, reference, dialect)).collect()
+}
+
+/// With an index on the field: a delete of the other document looks for those that refer to it.
+pub(super) fn create_reference(
+    collection: &Collection,
+    reference: &Reference,
+    dialect: Dialect,
+) -> Vec<String> {
+    let Reference { physical_name: name, column, .. } = reference;
+    let table = &collection.table;
+    let index = format!("CREATE INDEX IF NOT EXISTS {name} ON {table} (tenant, {column})");
+    let mut statements = match dialect {
+        Dialect::Postgres => vec![postgres_reference(table, reference)],
+        Dialect::Sqlite => sqlite_reference(table, reference),
+    };
+    let served = |index: &&Index| index.columns.first().is_some_and(|(first, _)| first == column);
+    if !collection.indexes.iter().any(|index| served(&index)) {
+        statements.insert(0, index);
+    }
+    statements
+}
+
+/// `PostgreSQL` knows no ADD CONSTRAINT IF NOT EXISTS.
+fn postgres_reference(table: &str, reference: &Reference) -> String {
+    let Reference { physical_name: name, column, table: parent, on_delete, .. } = reference;
+    let action = match on_delete {
+        OnDelete::Cascade => "CASCADE",
+        OnDelete::Restrict => "RESTRICT",
+    };
+    format!(
+        "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{name}' \
+         AND conrelid = '{table}'::regclass) THEN \
+         ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (tenant, {column}) \
+         REFERENCES {parent} (tenant, id) ON DELETE {action}; END IF; END $$"
+    )
+}
+
+/// What a foreign key would do, as triggers: they can be added to a table that is there.
+fn sqlite_reference(table: &str, reference: &Reference) -> Vec<String> {
+    let Reference { physical_name: name, column, table: parent, on_delete, .. } = reference;
+    let raise = format!("SELECT RAISE(ABORT, 'loggia-reference {name}')");
+    let missing = format!(
+        "BEGIN {raise} WHERE NOT EXISTS \
+         (SELECT 1 FROM {parent} WHERE tenant = NEW.tenant AND id = NEW.{column}); END"
+    );
+    let of_parent = format!("tenant = OLD.tenant AND {column} = OLD.id");
+    let deleted = match on_delete {
+        OnDelete::Cascade => format!("BEGIN DELETE FROM {table} WHERE {of_parent}; END"),
+        OnDelete::Restrict => {
+            format!("BEGIN {raise} WHERE EXISTS (SELECT 1 FROM {table} WHERE {of_parent}); END")
+        }
+    };
+    vec![
+        format!(
+            "CREATE TRIGGER IF NOT EXISTS {name}_i AFTER INSERT ON {table} \
+             WHEN NEW.{column} IS NOT NULL {missing}"
+        ),
+        format!(
+            "CREATE TRIGGER IF NOT EXISTS {name}_u AFTER UPDATE OF {column} ON {table} \
+             WHEN NEW.{column} IS NOT NULL AND NEW.{column} IS NOT OLD.{column} {missing}"
+        ),
+        format!("CREATE TRIGGER IF NOT EXISTS {name}_d AFTER DELETE ON {parent} {deleted}"),
+    ]
 }

@@ -22,6 +22,9 @@ pub enum Error {
     /// A unique index holds the value already.
     #[error("{0}")]
     Duplicate(Fault),
+    /// A referenced document is missing, or this one is still referenced.
+    #[error("{0}")]
+    Reference(Fault),
     /// A budget of the request, by the name of its setting.
     #[error("the limit {0} is exceeded")]
     LimitExceeded(&'static str),
@@ -54,6 +57,23 @@ impl Error {
                 | Self::Unavailable
                 | Self::OutcomeUnknown
         )
+    }
+
+    /// Whether what other documents hold stands against the call.
+    pub(super) fn is_of_others(&self) -> bool {
+        matches!(self, Self::Duplicate(_) | Self::Reference(_))
+    }
+
+    /// A reference of this physical name does not hold. Who made the statement knows the
+    /// manifest's name, and whether something is missing or is still referred to.
+    pub(super) fn reference(physical_name: &str) -> Self {
+        Self::Reference(Fault {
+            index: 0,
+            id: String::new(),
+            name: physical_name.to_owned(),
+            code: "reference-missing",
+            detail: String::new(),
+        })
     }
 
     /// A call that can never succeed, for no write in particular.

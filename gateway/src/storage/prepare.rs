@@ -103,9 +103,66 @@ impl<'a> PreparedWrite<'a> {
             Bind::KeepExpiry => SqlValue::Boolean(self.expiry.keep),
             Bind::Body => body.map_or(SqlValue::Null, |body| SqlValue::Json(body.text.clone())),
             Bind::Field(place) => body.map_or(SqlValue::Null, |body| body.fields[place].clone()),
+            // Of many documents: see `batch_query`.
+            Bind::Versions | Bind::ExpiresAts | Bind::Bodies | Bind::FieldColumn(_) => {
+                SqlValue::Null
+            }
         };
         Query { sql: rendered.sql.clone(), binds: rendered.binds.iter().map(value).collect() }
     }
+
+    /// Whether a time to live that is there stays.
+    pub(super) fn keeps_expiry(&self) -> bool {
+        self.expiry.keep
+    }
+
+    /// The checked body, of a put.
+    pub(super) fn body(&self) -> Option<&PreparedBody> {
+        match &self.change {
+            PreparedChange::Put(body) => Some(body),
+            PreparedChange::Merge(_) | PreparedChange::Delete => None,
+        }
+    }
+
+    fn version(&self) -> SqlValue {
+        match self.condition {
+            Precondition::Version(version) => as_integer(version),
+            _ => SqlValue::Null,
+        }
+    }
+}
+
+/// The values of a text's parameters that writes many documents: those of one collection, with one
+/// rule for their times to live.
+pub(super) fn batch_query(
+    writes: &[PreparedWrite<'_>],
+    rendered: &Rendered,
+    tenant: i64,
+    now: i64,
+) -> Query {
+    let list = |value: &dyn Fn(&PreparedWrite<'_>) -> SqlValue| {
+        SqlValue::List(writes.iter().map(value).collect())
+    };
+    let body = |write: &PreparedWrite<'_>| {
+        write.body().map_or(SqlValue::Null, |body| SqlValue::Json(body.text.clone()))
+    };
+    let value = |bind: &Bind| match *bind {
+        Bind::Tenant => SqlValue::Integer(tenant),
+        Bind::Now => SqlValue::Integer(now),
+        Bind::KeepExpiry => SqlValue::Boolean(writes.iter().any(PreparedWrite::keeps_expiry)),
+        Bind::Ids => SqlValue::Texts(writes.iter().map(|write| write.id.to_owned()).collect()),
+        Bind::Versions => list(&|write: &PreparedWrite<'_>| write.version()),
+        Bind::ExpiresAts => list(&|write: &PreparedWrite<'_>| {
+            write.expiry.expires_at.map_or(SqlValue::Null, SqlValue::Integer)
+        }),
+        Bind::Bodies => list(&body),
+        Bind::FieldColumn(place) => list(&|write: &PreparedWrite<'_>| {
+            write.body().map_or(SqlValue::Null, |body| body.fields[place].clone())
+        }),
+        // Of single documents.
+        Bind::Id | Bind::Version | Bind::ExpiresAt | Bind::Body | Bind::Field(_) => SqlValue::Null,
+    };
+    Query { sql: rendered.sql.clone(), binds: rendered.binds.iter().map(value).collect() }
 }
 
 impl PreparedBody {
@@ -118,6 +175,9 @@ impl PreparedBody {
     ) -> Result<Self, Fault> {
         let members =
             json::check_document(&text, &plan.paths, document_bytes).map_err(json_fault)?;
+        if let Some(schema) = &plan.schema {
+            schema.check(&text)?;
+        }
         let fields = plan.collection.fields.iter().enumerate().map(|(place, declared)| {
             field::value(declared, members.get(place)).map_err(|fault| Fault {
                 index: 0,

@@ -6,7 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::collection::Collection;
 use super::collection_sql::CollectionSql;
 use super::ddl;
+use super::document_schema::DocumentSchema;
 use super::error::Error;
+use super::reference;
 use super::scope::ScopePlan;
 use super::statement::{Bind, Catalog, Dialect, Documents, Fault, Rendered, Shape, Statement};
 use super::sweep::SweepSql;
@@ -34,6 +36,10 @@ pub(super) struct CollectionPlan {
     pub(super) sweep: SweepSql,
     /// Where its fields stand in a body.
     pub(super) paths: PathSet,
+    /// What bodies must satisfy.
+    pub(super) schema: Option<DocumentSchema>,
+    /// Its place among the collections: those that others refer to come first.
+    pub(super) rank: usize,
 }
 
 impl Schema {
@@ -50,6 +56,13 @@ impl Schema {
                 Err(fault) => faults.push(fault),
             }
         }
+        let references: Vec<_> = manifest
+            .collections
+            .iter()
+            .map(|declaration| (declaration.name.clone(), declaration.references.as_slice()))
+            .collect();
+        faults.extend(reference::resolve(&mut collections, &references));
+        let mut schemas = document_schemas(manifest, &mut faults);
         let mut statements = Statements::default();
         let catalog = Catalog::of(&collections);
         for declaration in &manifest.statements {
@@ -60,18 +73,25 @@ impl Schema {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let collections = collections
-            .into_iter()
-            .map(|collection| (collection.name.clone(), CollectionPlan::new(collection, dialect)))
-            .collect();
+        let ranks = reference::ranks(&collections);
+        let plans = collections.into_iter().map(|collection| {
+            let name = collection.name.clone();
+            let (schema, rank) = (schemas.remove(&name), ranks[&name]);
+            (name, CollectionPlan::new(collection, dialect, schema, rank))
+        });
+        let collections = plans.collect();
         let Statements { selects, scopes } = statements;
         Ok(Self { plugin: manifest.name.clone(), collections, statements: selects, scopes })
     }
 
     /// The DDL that makes its tables where they do not exist.
     pub(super) fn ddl(&self, dialect: Dialect) -> Vec<String> {
-        let plans = self.collections.values();
-        plans.flat_map(|plan| ddl::create(&plan.collection, dialect)).collect()
+        let mut plans: Vec<&CollectionPlan> = self.collections.values().collect();
+        plans.sort_by_key(|plan| plan.rank);
+        let tables = plans.iter().flat_map(|plan| ddl::create(&plan.collection, dialect));
+        let references =
+            plans.iter().flat_map(|plan| ddl::create_references(&plan.collection, dialect));
+        tables.chain(references).collect()
     }
 
     pub(super) fn collection(&self, name: &str) -> Result<&CollectionPlan, Error> {
@@ -120,11 +140,16 @@ impl Statements {
 }
 
 impl CollectionPlan {
-    fn new(collection: Collection, dialect: Dialect) -> Self {
+    fn new(
+        collection: Collection,
+        dialect: Dialect,
+        schema: Option<DocumentSchema>,
+        rank: usize,
+    ) -> Self {
         let sql = CollectionSql::new(&collection, dialect);
         let sweep = SweepSql::new(&collection, dialect);
         let paths = PathSet::new(collection.fields.iter().map(|field| field.paths.as_slice()));
-        Self { collection, sql, sweep, paths }
+        Self { collection, sql, sweep, paths, schema, rank }
     }
 }
 
@@ -186,6 +211,21 @@ pub(super) fn remember<K: Clone + Eq + std::hash::Hash>(
     text
 }
 
+fn document_schemas(
+    manifest: &Manifest,
+    faults: &mut Vec<String>,
+) -> HashMap<String, DocumentSchema> {
+    let mut schemas = HashMap::new();
+    for declaration in &manifest.collections {
+        let Some(schema) = &declaration.schema else { continue };
+        match DocumentSchema::compile(&declaration.name, schema) {
+            Ok(schema) => drop(schemas.insert(declaration.name.clone(), schema)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    schemas
+}
+
 /// JSON Schema cannot say that names in a list differ.
 fn unique_names(manifest: &Manifest) -> Vec<String> {
     let mut faults = repeated("collection", manifest.collections.iter().map(|c| c.name.as_str()));
@@ -194,6 +234,8 @@ fn unique_names(manifest: &Manifest) -> Vec<String> {
     for collection in &manifest.collections {
         let of = format!("index of {}", collection.name);
         faults.extend(repeated(&of, collection.indexes.iter().map(|index| index.name.as_str())));
+        let of = format!("reference of {}", collection.name);
+        faults.extend(repeated(&of, collection.references.iter().map(|r| r.name.as_str())));
     }
     faults
 }

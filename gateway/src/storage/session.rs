@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::apply::{Apply, Checked};
+use super::apply::{Apply, Checked, check};
 use super::collection_sql::Bind;
-use super::document::{Document, Otherwise, Outcome, Page, Rows, Value, Write};
+use super::document::{Document, Outcome, Page, Rows, Value, Write};
 use super::error::Error;
-use super::prepare::{PreparedWrite, check_id};
+use super::prepare::check_id;
 use super::schema::{CollectionPlan, Schema};
 use super::select::{Context, Select};
 use super::sql::{Query, SqlRows, SqlValue};
@@ -144,7 +144,7 @@ impl Session {
         let schema = Arc::clone(&self.schema);
         let checked = self.check(&schema, writes)?;
         if self.options.mode == Mode::Write {
-            let outcomes = self.apply_in_transaction(writes, checked).await;
+            let outcomes = self.apply_in_transaction(&schema, writes, checked).await;
             // From here on locks are held; the wait for them was not the plugin's doing.
             self.first_write.get_or_insert_with(Instant::now);
             return outcomes;
@@ -156,24 +156,17 @@ impl Session {
         outcomes
     }
 
-    /// Checks that need no database come first: most failures take no connection.
     fn check<'a>(
         &self,
         schema: &'a Schema,
         writes: &'a [Write],
     ) -> Result<Vec<Checked<'a>>, Error> {
-        let SessionOptions { now, document_bytes, .. } = self.options;
-        let checked = writes.iter().enumerate().map(|(place, write)| {
-            match PreparedWrite::new(schema, place, write, now, document_bytes) {
-                Err(error) if write.otherwise == Otherwise::Fail => Err(error),
-                checked => Ok(checked),
-            }
-        });
-        checked.collect()
+        check(schema, writes, self.options.now, self.options.document_bytes)
     }
 
     async fn apply_in_transaction(
         &mut self,
+        schema: &Schema,
         writes: &[Write],
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
@@ -186,7 +179,7 @@ impl Session {
             savepoints: true,
             evicts: true,
         };
-        apply.run(writes, checked).await
+        apply.run(schema, writes, checked).await
     }
 
     /// In autocommit mode a call has a transaction of its own, or none where one statement is
@@ -203,13 +196,13 @@ impl Session {
         };
         let may_evict = one.is_some_and(|write| write.plan.sql.evict.is_some());
         if one.is_none() || self.storage.is_sqlite() {
-            return self.apply_once(TransactionMode::Write, writes, checked).await;
+            return self.apply_once(TransactionMode::Write, schema, writes, checked).await;
         }
-        match self.apply_once(TransactionMode::AutocommitWrite, writes, checked).await {
+        match self.apply_once(TransactionMode::AutocommitWrite, schema, writes, checked).await {
             // The value may be held by an expired document, which gives way in a transaction.
             Err(Error::Duplicate(_)) if may_evict => {
                 let checked = self.check(schema, writes)?;
-                self.apply_once(TransactionMode::Write, writes, checked).await
+                self.apply_once(TransactionMode::Write, schema, writes, checked).await
             }
             outcomes => outcomes,
         }
@@ -218,6 +211,7 @@ impl Session {
     async fn apply_once(
         &self,
         mode: TransactionMode,
+        schema: &Schema,
         writes: &[Write],
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
@@ -231,7 +225,7 @@ impl Session {
             savepoints: false,
             evicts: mode == TransactionMode::Write,
         };
-        let outcomes = apply.run(writes, checked).await;
+        let outcomes = apply.run(schema, writes, checked).await;
         match &outcomes {
             Ok(_) => transaction.commit().await?,
             Err(_) => transaction.rollback().await,

@@ -26,6 +26,8 @@ pub(super) enum SqlValue {
     Texts(Vec<String>),
     Json(String),
     Bytes(Vec<u8>),
+    /// One value for each document of a batch; only on the way to `PostgreSQL`.
+    List(Vec<SqlValue>),
 }
 
 impl SqlValue {

@@ -68,10 +68,7 @@ impl Sqlite {
     ) -> Result<Vec<SqlRows>, Error> {
         let mut transaction = Transaction::new(Arc::clone(self), TransactionMode::Write);
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
-        let mut answers = Vec::with_capacity(queries.len());
-        for query in queries {
-            answers.push(transaction.run(query, deadline).await?);
-        }
+        let answers = transaction.run_all(queries, deadline).await?;
         transaction.commit().await?;
         Ok(answers)
     }

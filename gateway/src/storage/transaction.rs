@@ -39,6 +39,24 @@ impl Transaction {
         }
     }
 
+    /// Run statements one after another, up to the first that fails.
+    pub(super) async fn run_all(
+        &mut self,
+        queries: Vec<Query>,
+        deadline: Instant,
+    ) -> Result<Vec<SqlRows>, Error> {
+        match self {
+            Self::Postgres(transaction) => {
+                let mut answers = Vec::with_capacity(queries.len());
+                for query in queries {
+                    answers.push(transaction.run(&query, deadline).await?);
+                }
+                Ok(answers)
+            }
+            Self::Sqlite(transaction) => transaction.run_all(queries, deadline).await,
+        }
+    }
+
     /// Mark the place to which [`Self::rollback_to_savepoint`] goes back.
     pub(super) async fn savepoint(&mut self, deadline: Instant) -> Result<(), Error> {
         self.control("SAVEPOINT call", deadline).await

@@ -6,15 +6,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails there has failed")]
 
 mod batches;
+mod document_schemas;
 mod documents;
 mod expiry;
 mod harness;
 mod indexes;
 mod isolation;
+mod large_batches;
 mod layers;
 mod limits;
 mod lists;
 mod process;
+mod references;
 
 mod server;
 mod sessions;

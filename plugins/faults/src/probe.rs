@@ -64,6 +64,7 @@ pub(crate) fn error_name(error: &Error) -> &str {
         Error::Denied(_) => "denied",
         Error::PreconditionFailed(_) => "precondition-failed",
         Error::Duplicate(_) => "duplicate",
+        Error::Reference(_) => "reference",
         Error::LimitExceeded(_) => "limit-exceeded",
         Error::Aborted => "aborted",
         Error::Timeout => "timeout",

@@ -21,6 +21,9 @@ pub(super) fn classify(error: &tokio_postgres::Error) -> Error {
             code: "already-exists",
             detail: String::new(),
         }),
+        SqlState::FOREIGN_KEY_VIOLATION | SqlState::RESTRICT_VIOLATION => {
+            Error::reference(answer.constraint().unwrap_or_default())
+        }
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Error::Aborted,
         SqlState::LOCK_NOT_AVAILABLE => Error::Aborted,
         SqlState::QUERY_CANCELED => Error::Timeout,

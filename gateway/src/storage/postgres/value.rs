@@ -22,7 +22,12 @@ impl ToSql for SqlValue {
             Self::Integer(value) => value.to_sql(postgres_type, out),
             Self::Number(value) => value.to_sql(postgres_type, out),
             Self::Text(value) => value.to_sql(postgres_type, out),
+            // In a list, where each item is text.
+            Self::Texts(value) if *postgres_type == Type::TEXT => {
+                array_literal(value).to_sql(postgres_type, out)
+            }
             Self::Texts(value) => value.to_sql(postgres_type, out),
+            Self::List(values) => values.to_sql(postgres_type, out),
             Self::Bytes(value) => value.to_sql(postgres_type, out),
             Self::Json(value) => {
                 out.put_u8(JSONB_FORMAT);
@@ -40,7 +45,7 @@ impl ToSql for SqlValue {
     to_sql_checked!();
 }
 
-const SUPPORTED: [Type; 8] = [
+const SUPPORTED: [Type; 12] = [
     Type::BOOL,
     Type::INT4,
     Type::INT8,
@@ -49,7 +54,28 @@ const SUPPORTED: [Type; 8] = [
     Type::TEXT_ARRAY,
     Type::JSONB,
     Type::BYTEA,
+    Type::BOOL_ARRAY,
+    Type::INT8_ARRAY,
+    Type::FLOAT8_ARRAY,
+    Type::JSONB_ARRAY,
 ];
+
+/// A list of text as `PostgreSQL` writes an array.
+fn array_literal(values: &[String]) -> String {
+    let mut literal = "{".to_owned();
+    for (place, value) in values.iter().enumerate() {
+        literal.push_str(if place > 0 { ",\"" } else { "\"" });
+        for character in value.chars() {
+            if matches!(character, '"' | '\\') {
+                literal.push('\\');
+            }
+            literal.push(character);
+        }
+        literal.push('"');
+    }
+    literal.push('}');
+    literal
+}
 
 impl<'a> FromSql<'a> for SqlValue {
     fn from_sql(postgres_type: &Type, raw: &'a [u8]) -> Result<Self, ConversionError> {

@@ -21,7 +21,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     let connection = Connection::open(path).map_err(|error| classify(&error))?;
     // FULL: an acknowledged write survives a power cut, which NORMAL does not promise with WAL.
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                    PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;";
+                    PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY;";
     prepare(&connection, settings)?;
     Ok(connection)
 }

@@ -19,6 +19,9 @@ pub(super) fn classify(error: &rusqlite::Error) -> Error {
             detail: String::new(),
         });
     }
+    if failure.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER {
+        return raised(message.as_deref().unwrap_or_default());
+    }
     match failure.code {
         ErrorCode::OperationInterrupted => Error::Timeout,
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Unavailable,
@@ -31,4 +34,12 @@ fn violated_columns(message: &str) -> String {
     let (_, columns) = message.split_once(": ").unwrap_or_default();
     let names = columns.split(", ").map(|column| column.rsplit('.').next().unwrap_or_default());
     names.collect::<Vec<_>>().join(", ")
+}
+
+/// What a trigger of ours raised: a word for the kind, and a name.
+fn raised(message: &str) -> Error {
+    match message.split_once(' ') {
+        Some(("loggia-reference", physical_name)) => Error::reference(physical_name),
+        _ => Error::Other(format!("SQLite: {message}")),
+    }
 }

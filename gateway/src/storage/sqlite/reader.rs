@@ -68,9 +68,11 @@ fn run_snapshot(connection: &Connection, deadline: &Deadline, turn: &Turn) {
 /// Whether the turn ends with this step. An answer that nobody waits for is dropped.
 fn run_step(connection: &Connection, deadline: &Deadline, step: Step) -> bool {
     match step {
-        Step::Run { query, deadline: by, answer } => {
+        Step::Run { queries, deadline: by, answer } => {
             deadline.set(by);
-            answer.send(value::run(connection, &query).map_err(|error| classify(&error))).ok();
+            answer
+                .send(value::run_all(connection, &queries).map_err(|error| classify(&error)))
+                .ok();
             false
         }
         Step::Control { sql, answer } => {

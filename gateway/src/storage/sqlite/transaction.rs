@@ -34,14 +34,24 @@ impl Transaction {
         query: Query,
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
+        let answers = self.run_all(vec![query], deadline).await?;
+        Ok(answers.into_iter().next().unwrap_or_default())
+    }
+
+    /// Run statements one after another, up to the first that fails.
+    pub(in super::super) async fn run_all(
+        &mut self,
+        queries: Vec<Query>,
+        deadline: Instant,
+    ) -> Result<Vec<SqlRows>, Error> {
         let (answer, answered) = oneshot::channel();
-        self.send(Step::Run { query, deadline, answer })?;
-        let rows = wait(answered, deadline).await;
-        self.note_loss(&rows);
+        self.send(Step::Run { queries, deadline, answer })?;
+        let answers = wait(answered, deadline).await;
+        self.note_loss(&answers);
         if self.mode == TransactionMode::Autocommit {
             self.steps = None;
         }
-        rows
+        answers
     }
 
     /// Run a statement of transaction control.

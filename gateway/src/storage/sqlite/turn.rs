@@ -16,11 +16,26 @@ use super::super::transaction::TransactionMode;
 
 /// What a request asks of the thread that has its turn.
 pub(super) enum Step {
-    Run { query: Query, deadline: Instant, answer: oneshot::Sender<Result<SqlRows, Error>> },
-    Control { sql: &'static str, answer: oneshot::Sender<Result<(), Error>> },
-    Commit { answer: oneshot::Sender<Result<(), Error>> },
-    Rollback { answer: oneshot::Sender<Result<(), Error>> },
+    /// Run statements one after another, up to the first that fails.
+    Run {
+        queries: Vec<Query>,
+        deadline: Instant,
+        answer: oneshot::Sender<Answers>,
+    },
+    Control {
+        sql: &'static str,
+        answer: oneshot::Sender<Result<(), Error>>,
+    },
+    Commit {
+        answer: oneshot::Sender<Result<(), Error>>,
+    },
+    Rollback {
+        answer: oneshot::Sender<Result<(), Error>>,
+    },
 }
+
+/// The rows of each statement.
+pub(super) type Answers = Result<Vec<SqlRows>, Error>;
 
 /// A turn as the thread sees it.
 pub(super) struct Turn {

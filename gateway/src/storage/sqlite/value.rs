@@ -18,6 +18,10 @@ impl ToSql for SqlValue {
             }
             Self::Texts(values) => ToSqlOutput::from(text_array(values)),
             Self::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
+            Self::List(_) => {
+                let error = "a list of values is for PostgreSQL alone";
+                return Err(rusqlite::Error::ToSqlConversionFailure(error.into()));
+            }
         })
     }
 }
@@ -35,8 +39,16 @@ fn text_array(values: &[String]) -> String {
     array
 }
 
+/// Run statements up to the first that fails.
+pub(super) fn run_all(
+    connection: &Connection,
+    queries: &[Query],
+) -> rusqlite::Result<Vec<SqlRows>> {
+    queries.iter().map(|query| run(connection, query)).collect()
+}
+
 /// Run one statement and read all of its rows.
-pub(super) fn run(connection: &Connection, query: &Query) -> rusqlite::Result<SqlRows> {
+fn run(connection: &Connection, query: &Query) -> rusqlite::Result<SqlRows> {
     let mut statement = connection.prepare_cached(&query.sql)?;
     let width = statement.column_count();
     let mut rows = statement.query(params_from_iter(&query.binds))?;

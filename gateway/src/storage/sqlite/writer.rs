@@ -126,9 +126,9 @@ impl Writer {
     /// Do what the request asks; `Some` when its turn ends with it.
     fn step(&self, step: Step) -> Option<End> {
         match step {
-            Step::Run { query, deadline, answer } => {
+            Step::Run { queries, deadline, answer } => {
                 self.deadline.set(deadline);
-                let rows = value::run(&self.connection, &query);
+                let rows = value::run_all(&self.connection, &queries);
                 answer.send(rows.map_err(|error| classify(&error))).ok();
                 None
             }

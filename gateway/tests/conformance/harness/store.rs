@@ -50,6 +50,7 @@ impl TestStore {
         Self { storage, schema, tenant, database: Arc::clone(&self.database) }
     }
 
+    #[allow(dead_code, reason = "cases that look at one database")]
     pub(crate) fn is_sqlite(&self) -> bool {
         self.storage.is_sqlite()
     }
@@ -60,6 +61,7 @@ impl TestStore {
     }
 
     /// A session at another time.
+    #[allow(dead_code, reason = "cases about time")]
     pub(crate) fn session_at(&self, mode: Mode, now: i64) -> Session {
         self.session_with(options(mode, now))
     }
