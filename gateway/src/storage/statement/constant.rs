@@ -48,8 +48,10 @@ pub(in crate::storage) fn constant(value: &SqlValue, dialect: Dialect) -> Option
         SqlValue::Integer(value) => integer(*value, dialect),
         SqlValue::Number(value) => number(*value, dialect),
         SqlValue::Boolean(value) => boolean(*value, dialect).to_owned(),
-        SqlValue::Null | SqlValue::Texts(_) | SqlValue::Json(_) | SqlValue::Bytes(_) => {
-            return None;
-        }
+        SqlValue::Null
+        | SqlValue::Texts(_)
+        | SqlValue::Json(_)
+        | SqlValue::Bytes(_)
+        | SqlValue::List(_) => return None,
     })
 }
