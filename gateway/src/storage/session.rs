@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::apply::{Apply, Checked, check};
 use super::collection_sql::Bind;
-use super::document::{Document, Outcome, Page, Rows, Value, Write};
+use super::document::{Document, Otherwise, Outcome, Page, Rows, Value, Write};
 use super::error::Error;
 use super::prepare::check_id;
 use super::schema::{CollectionPlan, Schema};
@@ -190,7 +190,10 @@ impl Session {
         writes: &[Write],
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
+        let skips = writes.iter().any(|write| write.otherwise == Otherwise::Skip);
         let one = match checked.as_slice() {
+            // It is skipped by going back to a savepoint.
+            [Ok(write)] if skips && write.plan.collection.depends_on_others() => None,
             [Ok(write)] if write.is_one_statement() => Some(write),
             _ => None,
         };

@@ -298,7 +298,11 @@ async fn the_background_sweeps_by_itself_and_stops(store: TestStore) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     background.stop().await;
-    assert_eq!(store.storage.in_use().connections, 0);
+    // A batch that was under way is undone by the database's thread.
+    while store.storage.in_use().connections > 0 {
+        assert!(Instant::now() < deadline, "the sweeper has left something open");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let idle = Background::start(&store.storage, None);
     idle.stop().await;
 }
