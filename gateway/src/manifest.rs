@@ -168,7 +168,8 @@ impl FieldType {
 pub struct IndexDeclaration {
     /// Its name, unique in the collection.
     pub name: String,
-    /// Names of fields; a leading `-` means descending.
+    /// Of an index by order: names of fields; a leading `-` means descending.
+    #[serde(default)]
     pub fields: Vec<String>,
     /// At most one document with these values.
     #[serde(default)]
@@ -176,6 +177,9 @@ pub struct IndexDeclaration {
     /// Fields with the values that a document must have one of to stand in the index.
     #[serde(default, rename = "where")]
     pub only: Map<String, Value>,
+    /// Of an index by what a list or JSON contains: the one field.
+    #[serde(default)]
+    pub contains: Vec<String>,
 }
 
 /// A field that holds the id of another document.

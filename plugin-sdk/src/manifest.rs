@@ -127,6 +127,7 @@ mod tests {
                     .index("newest", &["-_updated_at"])
                     .unique_index("one_title", &["title"])
                     .index_where("by_ann", &["title"], json!({"author": ["ann", null]}))
+                    .contains_index("tags", "tags")
                     .unique_index_where("of_ann", &["-title"], json!({"author": ["ann"]}))
                     .ttl_seconds(60),
             )
@@ -182,6 +183,7 @@ mod tests {
                         {"name": "newest", "fields": ["-_updated_at"]},
                         {"name": "one_title", "fields": ["title"], "unique": true},
                         {"name": "by_ann", "fields": ["title"], "where": {"author": ["ann", null]}},
+                        {"name": "tags", "contains": ["tags"]},
                         {
                             "name": "of_ann", "fields": ["-title"], "unique": true,
                             "where": {"author": ["ann"]},

@@ -16,12 +16,14 @@ pub struct Collection {
     pub table: String,
     /// Its declared fields.
     pub fields: Vec<Field>,
-    /// Its declared indexes.
+    /// Its declared indexes by order.
     pub indexes: Vec<Index>,
     /// Its declared references. Set when all collections of the plugin are known.
     pub references: Vec<Reference>,
     /// The references of others to it, as above.
     pub referenced_by: Vec<IncomingReference>,
+    /// Its declared indexes by what a list or JSON contains.
+    pub contains: Vec<ContainsIndex>,
     /// The name of the index by expiry, where there is one.
     pub expiry_index: String,
     /// Whether its documents may expire. Where they may not, no query tests for it.
@@ -71,6 +73,19 @@ pub struct Index {
     pub only: Vec<OneOf>,
 }
 
+/// A declared index by what a list or JSON contains.
+#[derive(Clone, Debug)]
+pub struct ContainsIndex {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Its name in the database; on `SQLite` that of the table beside the collection's.
+    pub physical_name: String,
+    /// The field's column.
+    pub column: String,
+    /// The field's type: a list of text, or JSON.
+    pub field_type: FieldType,
+}
+
 /// What every document has, by the name that statements use, with column and type. Names of
 /// declared fields never begin with an underscore, so these cannot collide with them.
 pub const BUILT_IN_COLUMNS: [(&str, &str, FieldType); 5] = [
@@ -108,14 +123,20 @@ impl Collection {
             indexes: Vec::new(),
             references: Vec::new(),
             referenced_by: Vec::new(),
+            contains: Vec::new(),
             expires: declaration.expires(),
             default_ttl_us: declaration.ttl_seconds.map(|seconds| i64::from(seconds) * 1_000_000),
             retention: None,
         };
         collection.retention =
             declaration.retention.as_ref().map(|kept| collection.retention(kept)).transpose()?;
-        collection.indexes =
-            declaration.indexes.iter().map(|i| collection.index(i)).collect::<Result<_, _>>()?;
+        for index in &declaration.indexes {
+            if index.contains.is_empty() {
+                collection.indexes.push(collection.index(index)?);
+            } else {
+                collection.contains.push(collection.contains_index(index)?);
+            }
+        }
         collection.refuse_same_unique_columns()?;
         Ok(collection)
     }
@@ -220,6 +241,26 @@ impl Collection {
             unique: declaration.unique,
             only: only.collect::<Result<_, _>>()?,
         })
+    }
+
+    fn contains_index(&self, declaration: &IndexDeclaration) -> Result<ContainsIndex, String> {
+        let place = || format!("index {} of {}", declaration.name, self.name);
+        let name = declaration.contains.concat();
+        let field = self.fields.iter().find(|field| field.name == name);
+        let field = field.ok_or_else(|| format!("{}: {name} is not a declared field", place()))?;
+        match field.field_type {
+            FieldType::Texts | FieldType::Json => Ok(ContainsIndex {
+                name: declaration.name.clone(),
+                physical_name: physical_name(&[&self.table, &declaration.name]),
+                column: field.column.clone(),
+                field_type: field.field_type,
+            }),
+            other => Err(format!(
+                "{}: {name} is {}; contains takes text[] or json",
+                place(),
+                other.name()
+            )),
+        }
     }
 
     /// `SQLite` names a violated index by its columns.

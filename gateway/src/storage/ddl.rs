@@ -6,6 +6,8 @@ use super::reference::Reference;
 use super::statement::Dialect;
 use crate::manifest::{FieldType, OnDelete};
 
+pub(super) mod contains;
+
 /// The statements that make a collection's table and indexes where they do not exist.
 pub(super) fn create(collection: &Collection, dialect: Dialect) -> Vec<String> {
     let mut statements = vec![match dialect {
@@ -14,6 +16,8 @@ pub(super) fn create(collection: &Collection, dialect: Dialect) -> Vec<String> {
     }];
     statements
         .extend(collection.indexes.iter().map(|index| create_index(collection, index, dialect)));
+    let contains = collection.contains.iter();
+    statements.extend(contains.flat_map(|index| contains::create(collection, index, dialect)));
     if collection.expires {
         // The one index that does not begin with the tenant: the sweeper's.
         statements.push(format!(

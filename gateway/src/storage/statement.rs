@@ -42,6 +42,7 @@ mod render_function;
 mod render_query;
 mod scope;
 mod select;
+mod side_table;
 mod subquery;
 mod tree;
 mod types;

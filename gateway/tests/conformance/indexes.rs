@@ -2,7 +2,7 @@
 //! a manifest may not say about them.
 
 use loggia::manifest::Mode;
-use loggia::storage::{Change, Error, Expiry, InstallError, Outcome, Write};
+use loggia::storage::{Change, Error, Expiry, InstallError, Outcome, Precondition, Value, Write};
 use serde_json::{Value as Json, json};
 
 use crate::harness::store::{TestStore, install, put, write};
@@ -15,6 +15,17 @@ stores_on_both_databases! { declaring jobs:
     an_expired_holder_gives_way_only_where_both_stand_in_the_index,
     a_partial_index_of_each_type_is_made,
     faults_of_indexes_are_found_when_a_manifest_is_loaded,
+}
+
+stores_on_both_databases! { declaring notes:
+    a_contains_index_serves_a_list_and_json,
+    a_list_is_found_as_without_an_index,
+    another_tenants_and_expired_lists_are_not_found,
+    what_a_list_loses_is_found_no_more,
+    nothing_stays_in_a_side_table,
+    a_side_table_is_in_step_after_a_call_that_failed,
+    lists_are_found_from_joins_and_subqueries,
+    long_names_of_indexes_stay_distinct,
 }
 
 fn jobs() -> Json {
@@ -116,6 +127,15 @@ async fn faults_of_indexes_are_found_when_a_manifest_is_loaded(store: TestStore)
         (json!({"fields": ["n"], "where": {"at": ["today"]}}), "at must be an RFC 3339 time"),
         (json!({"fields": ["n"], "where": {"tags": [null, "a"]}}), "tags must be an array"),
         (json!({"fields": ["n"], "where": {"meta": ["a"]}}), "meta is json, which has no literal"),
+        (json!({"contains": ["word"]}), "word is text; contains takes text[] or json"),
+        (json!({"contains": ["n"]}), "n is integer; contains takes text[] or json"),
+        (json!({"contains": ["state"]}), "state is not a declared field"),
+        (json!({"contains": ["tags", "meta"]}), "/collections/0/indexes/0/contains"),
+        (json!({"contains": ["tags"], "fields": ["n"]}), "/collections/0/indexes/0"),
+        (json!({"contains": ["tags"], "unique": true}), "/collections/0/indexes/0"),
+        (json!({"contains": ["tags"], "where": {"n": [1]}}), "/collections/0/indexes/0"),
+        (json!({}), "/collections/0/indexes/0"),
+        (json!({"fields": ["tags"]}), "tags is text[], which has no order"),
         (json!({"fields": ["n"], "where": {}}), "/collections/0/indexes/0/where"),
         (json!({"fields": ["n"], "where": {"n": []}}), "/collections/0/indexes/0/where"),
         (json!({"fields": ["n"], "where": {"n": [{}]}}), "/collections/0/indexes/0/where"),
@@ -148,4 +168,227 @@ pub(crate) async fn assert_refused(store: &TestStore, indexes: Json, expected: &
 #[track_caller]
 fn assert_duplicate(error: &Error, index: &str) {
     assert!(matches!(error, Error::Duplicate(fault) if fault.name == index), "{error:?}");
+}
+
+fn notes() -> Json {
+    let fields = json!({"tags": "text[]", "meta": "json", "n": "integer"});
+    let any = "array_has_any(tags, :tags)";
+    let all = "array_has_all(tags, :tags)";
+    let ids = |from: &str, condition: &str| format!("SELECT id FROM {from} WHERE {condition}");
+    json!({
+        "collections": [
+            {"name": "note", "expires": true, "fields": fields, "indexes": [
+                {"name": "tags", "contains": ["tags"]}, {"name": "meta", "contains": ["meta"]}]},
+            {"name": "plain", "fields": fields},
+        ],
+        "statements": [
+            {"name": "any", "select": ids("note", any)},
+            {"name": "all", "select": ids("note", all)},
+            {"name": "plain-any", "select": ids("plain", any)},
+            {"name": "plain-all", "select": ids("plain", all)},
+            {"name": "not-any", "select": ids("note", &format!("NOT {any}"))},
+            {"name": "not-all", "select": ids("note", &format!("NOT {all}"))},
+            {"name": "plain-not-any", "select": ids("plain", &format!("NOT {any}"))},
+            {"name": "plain-not-all", "select": ids("plain", &format!("NOT {all}"))},
+            {"name": "either", "select": ids("note", &format!("n > 2 OR ({any} AND n > 0)"))},
+            {"name": "plain-either", "select": ids("plain", &format!("n > 2 OR ({any} AND n > 0)"))},
+            {"name": "meta", "select": ids("note", "json_contains(meta, :part)")},
+            {"name": "joined", "select": "SELECT a.id, b.id AS other FROM note a \
+                JOIN note b ON b.n = a.n + 1 AND array_has_all(b.tags, :tags) \
+                WHERE array_has_any(a.tags, :tags)"},
+            {"name": "within", "select": "SELECT p.id FROM plain p WHERE p.n IN \
+                (SELECT n FROM note WHERE array_has_all(note.tags, :tags))"},
+        ],
+    })
+}
+
+fn tags(of: &[&str]) -> Value {
+    Value::Texts(of.iter().map(|&tag| tag.to_owned()).collect())
+}
+
+/// The ids that a statement finds, in their order.
+async fn found(store: &TestStore, statement: &str, tags: Value) -> String {
+    let rows = store.select(statement, &[("tags", tags)]).await;
+    let ids = rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned());
+    ids.collect::<Vec<_>>().join(" ")
+}
+
+async fn a_contains_index_serves_a_list_and_json(store: TestStore) {
+    for number in 0..300 {
+        let body = json!({"tags": [number.to_string()], "meta": {"n": number}});
+        store.put("note", &number.to_string(), &body).await;
+    }
+    if !store.is_sqlite() {
+        store.database.query("ANALYZE").await;
+    }
+    for (condition, value, index) in [
+        ("array_has_any(tags, :tags)", "'{a}'", "test__note__tags"),
+        ("array_has_all(tags, :tags)", "'{a}'", "test__note__tags"),
+        ("json_contains(meta, :part)", "'{\"n\": 1}'", "test__note__meta"),
+    ] {
+        let select = format!("SELECT id FROM note WHERE {condition}");
+        if !store.is_sqlite() {
+            let plan = store.database.plan(&notes(), &select, &["1", "1", value]).await;
+            assert!(plan.contains(index) && plan.contains("tenant = 1"), "{plan}");
+        } else if index.ends_with("tags") {
+            let plan = store.database.plan(&notes(), &select, &[]).await;
+            let by_value = "SEARCH d USING PRIMARY KEY (tenant=? AND value=?";
+            assert!(plan.contains("SEARCH d USING INTEGER PRIMARY KEY (rowid=?)"), "{plan}");
+            assert!(plan.contains(by_value), "{plan}");
+        }
+    }
+    store.put("note", "x", &json!({"meta": {"k": [1, {"x": "y"}]}})).await;
+    store.put("note", "y", &json!({"meta": {"k": [2]}})).await;
+    let part = Value::Json(json!({"k": [{"x": "y"}]}).to_string());
+    assert_eq!(store.select("meta", &[("part", part)]).await, json!([{"id": "x"}]));
+}
+
+async fn a_list_is_found_as_without_an_index(store: TestStore) {
+    let lists = [
+        json!(["a", "b"]),
+        json!(["b", "b", "c"]),
+        json!([]),
+        json!(null),
+        json!(["é'\\\"", "", "A"]),
+        json!(["a", "b", "c", "d"]),
+    ];
+    for (number, list) in lists.iter().enumerate() {
+        let body = json!({"tags": list, "n": number});
+        store.put("note", &number.to_string(), &body).await;
+        store.put("plain", &number.to_string(), &body).await;
+    }
+    let mut hits = 0;
+    for wanted in [
+        tags(&["a"]),
+        tags(&["b", "a"]),
+        tags(&["b", "b"]),
+        tags(&["c", "x"]),
+        tags(&["x"]),
+        tags(&["é'\\\""]),
+        tags(&[""]),
+        tags(&["d", "c", "b", "a"]),
+        tags(&[]),
+        Value::Null,
+    ] {
+        for statement in ["any", "all", "not-any", "not-all", "either"] {
+            let by_index = found(&store, statement, wanted.clone()).await;
+            let without = found(&store, &format!("plain-{statement}"), wanted.clone()).await;
+            assert_eq!(by_index, without, "{statement} {wanted:?}");
+            hits += by_index.len();
+        }
+    }
+    assert!(hits > 50);
+    assert_eq!(found(&store, "all", tags(&[])).await, "0 1 2 4 5");
+    assert_eq!(found(&store, "any", tags(&[])).await, "");
+    assert_eq!(found(&store, "all", tags(&["b", "a"])).await, "0 5");
+    assert_eq!(found(&store, "any", tags(&["c", "a"])).await, "0 1 5");
+}
+
+async fn another_tenants_and_expired_lists_are_not_found(store: TestStore) {
+    let other = store.as_tenant("two").await;
+    let body = json!({"tags": ["a"]});
+    other.put("note", "1", &body).await;
+    other.put("note", "2", &body).await;
+    store.put("note", "2", &body).await;
+    let gone = Write { expiry: Expiry::At(store.storage.now() - 1), ..put("note", "3", &body) };
+    store.apply(&[gone]).await.unwrap();
+    for statement in ["any", "all"] {
+        assert_eq!(found(&store, statement, tags(&["a"])).await, "2");
+        assert_eq!(found(&other, statement, tags(&["a"])).await, "1 2");
+    }
+}
+
+async fn what_a_list_loses_is_found_no_more(store: TestStore) {
+    store.put("note", "1", &json!({"tags": ["a", "b"]})).await;
+    store.put("note", "1", &json!({"tags": ["b", "c"]})).await;
+    assert_eq!(found(&store, "any", tags(&["a"])).await, "");
+    assert_eq!(found(&store, "all", tags(&["c", "b"])).await, "1");
+    let merge = |body: Json| write("note", "1", Change::Merge(body.to_string()));
+    store.apply(&[merge(json!({"tags": ["d"]}))]).await.unwrap();
+    assert_eq!(found(&store, "any", tags(&["b", "c"])).await, "");
+    assert_eq!(found(&store, "any", tags(&["d"])).await, "1");
+    store.apply(&[merge(json!({"tags": null}))]).await.unwrap();
+    assert_eq!(found(&store, "any", tags(&["d"])).await, "");
+    store.put("note", "1", &json!({"tags": ["e"]})).await;
+    store.apply(&[write("note", "1", Change::Delete)]).await.unwrap();
+    assert_eq!(found(&store, "any", tags(&["e"])).await, "");
+    store.put("note", "1", &json!({})).await;
+    assert_eq!(found(&store, "any", tags(&["e"])).await, "");
+}
+
+async fn nothing_stays_in_a_side_table(store: TestStore) {
+    let side = async || match store.is_sqlite() {
+        true => store.database.count("test__note__tags").await,
+        false => 0,
+    };
+    store.put("note", "1", &json!({"tags": ["a", "b", "a"]})).await;
+    store.put("note", "2", &json!({"tags": ["a"]})).await;
+    assert_eq!(side().await, if store.is_sqlite() { 3 } else { 0 });
+    store.put("note", "1", &json!({"tags": ["a"]})).await;
+    store.put("note", "2", &json!({"n": 1})).await;
+    assert_eq!(side().await, if store.is_sqlite() { 1 } else { 0 });
+    store.apply(&[write("note", "1", Change::Delete)]).await.unwrap();
+    assert_eq!(side().await, 0);
+    // A row that had expired is taken over, and one that stays is swept.
+    let past = Expiry::At(store.storage.now() - 1);
+    for id in ["3", "4"] {
+        let body = json!({"tags": ["old", "older"]});
+        store.apply(&[Write { expiry: past, ..put("note", id, &body) }]).await.unwrap();
+    }
+    store.put("note", "3", &json!({"tags": ["new"]})).await;
+    assert_eq!(found(&store, "any", tags(&["old", "new"])).await, "3");
+    store.apply(&[write("note", "3", Change::Delete)]).await.unwrap();
+    store.apply(&[write("note", "2", Change::Delete)]).await.unwrap();
+    store.storage.sweep_expired(store.storage.now()).await.unwrap();
+    assert_eq!(store.database.count("test__note").await, 0);
+    assert_eq!(side().await, 0);
+}
+
+async fn a_side_table_is_in_step_after_a_call_that_failed(store: TestStore) {
+    store.put("note", "1", &json!({"tags": ["a"]})).await;
+    let mut session = store.session(Mode::Write);
+    let refused = [
+        put("note", "1", &json!({"tags": ["b"]})),
+        Write { condition: Precondition::Version(1), ..put("note", "2", &json!({"tags": ["b"]})) },
+    ];
+    session.apply(&refused).await.unwrap_err();
+    session.apply(&[put("note", "3", &json!({"tags": ["c"]}))]).await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(found(&store, "any", tags(&["b"])).await, "");
+    assert_eq!(found(&store, "any", tags(&["a", "c"])).await, "1 3");
+    if store.is_sqlite() {
+        assert_eq!(store.database.count("test__note__tags").await, 2);
+    }
+}
+
+async fn lists_are_found_from_joins_and_subqueries(store: TestStore) {
+    for (id, n, list) in [("1", 1, ["a", "x"]), ("2", 2, ["a", "y"]), ("3", 3, ["z", "y"])] {
+        store.put("note", id, &json!({"tags": list, "n": n})).await;
+        store.put("plain", id, &json!({"n": n})).await;
+    }
+    let rows = store.select("joined", &[("tags", tags(&["a"]))]).await;
+    assert_eq!(rows, json!([{"id": "1", "other": "2"}]));
+    assert_eq!(found(&store, "within", tags(&["y"])).await, "2 3");
+}
+
+async fn long_names_of_indexes_stay_distinct(store: TestStore) {
+    let long = |end: &str| format!("{}_{end}", "i".repeat(55));
+    let name = "c".repeat(60);
+    let collection = json!({
+        "name": name, "fields": {"tags": "text[]", "more": "text[]"},
+        "indexes": [{"name": long("one"), "contains": ["tags"]},
+                    {"name": long("two"), "contains": ["more"]}],
+    });
+    let any = |field: &str| format!("SELECT id FROM {name} WHERE array_has_any({field}, :tags)");
+    let declared = json!({
+        "name": "long", "collections": [collection],
+        "statements": [{"name": "any", "select": any("tags")}, {"name": "more", "select": any("more")}],
+    });
+    let schema = install(&store.storage, &declared).await.unwrap();
+    let long = TestStore { schema, ..store };
+    long.put(&name, "1", &json!({"tags": ["a"], "more": ["b"]})).await;
+    assert_eq!(found(&long, "any", tags(&["a"])).await, "1");
+    assert_eq!(found(&long, "any", tags(&["b"])).await, "");
+    assert_eq!(found(&long, "more", tags(&["b"])).await, "1");
+    assert_eq!(found(&long, "more", tags(&["a"])).await, "");
 }

@@ -28,12 +28,12 @@ struct Store {
 }
 
 impl Store {
-    async fn open(database: &Database, cases: &[Json]) -> Self {
+    async fn open(database: &Database, collections: Json, cases: &[Json]) -> Self {
         let storage = Storage::open(&location(&database.url())).await.unwrap();
         let statements: Vec<Json> = cases.iter().enumerate().map(declaration).collect();
         let manifest = json!({
             "name": "test", "version": "0.1.0", "summary": "s",
-            "collections": cases::collections(), "statements": statements,
+            "collections": collections, "statements": statements,
             "operations": [{"name": "o", "method": "GET", "path": "/o", "summary": "s"}],
         })
         .to_string();
@@ -227,9 +227,21 @@ fn comparable_cases() -> Vec<Json> {
     all.into_iter().filter(|case| !shows_version(case)).collect()
 }
 
-async fn every_case_gives_its_rows(database: Database) {
+/// The collections, with an index wherever a case could be served by one.
+fn indexed_collections() -> Json {
+    let mut collections = cases::collections();
+    collections[0]["indexes"] = json!([
+        {"name": "tags", "contains": ["tags"]},
+        {"name": "meta", "contains": ["meta"]},
+        {"name": "open", "fields": ["updated"], "where": {"state": ["open"]}},
+        {"name": "rest", "fields": ["updated"], "where": {"state": ["closed", null]}},
+    ]);
+    collections
+}
+
+async fn every_case_gives_its_rows(database: Database, collections: Json) {
     let cases = comparable_cases();
-    let store = Store::open(&database, &cases).await;
+    let store = Store::open(&database, collections, &cases).await;
     for (place, case) in cases.iter().enumerate() {
         let statement = compile(place, case);
         let order = case["by"].as_str().map(str::to_owned);
@@ -273,10 +285,20 @@ async fn paged(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_case_gives_its_rows_on_sqlite() {
-    every_case_gives_its_rows(Database::sqlite()).await;
+    every_case_gives_its_rows(Database::sqlite(), cases::collections()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_case_gives_its_rows_by_indexes_on_sqlite() {
+    every_case_gives_its_rows(Database::sqlite(), indexed_collections()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_case_gives_its_rows_on_postgres() {
-    every_case_gives_its_rows(Database::postgres().await).await;
+    every_case_gives_its_rows(Database::postgres().await, cases::collections()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_case_gives_its_rows_by_indexes_on_postgres() {
+    every_case_gives_its_rows(Database::postgres().await, indexed_collections()).await;
 }

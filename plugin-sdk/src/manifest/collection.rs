@@ -27,10 +27,13 @@ struct Retention {
     days: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct Index {
     name: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     fields: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    contains: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unique: bool,
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
@@ -78,28 +81,36 @@ impl Collection {
     /// Index these fields in this order; a leading `-` means descending.
     #[must_use]
     pub fn index(self, name: &str, fields: &[&str]) -> Self {
-        self.add_index(name, fields, false, None)
+        self.add_index(Index { fields: owned(fields), ..Index::new(name) })
     }
 
     /// Index these fields, and allow at most one document with the same values in them. A
     /// document that lacks one of the fields does not count.
     #[must_use]
     pub fn unique_index(self, name: &str, fields: &[&str]) -> Self {
-        self.add_index(name, fields, true, None)
+        self.add_index(Index { fields: owned(fields), unique: true, ..Index::new(name) })
     }
 
     /// As [`index`](Self::index), of those documents only whose fields have one of these values:
     /// `json!({"status": ["queued"]})`. It serves statements with that condition in literals.
     #[must_use]
     pub fn index_where(self, name: &str, fields: &[&str], only: Value) -> Self {
-        self.add_index(name, fields, false, Some(only))
+        self.add_index(Index { fields: owned(fields), only: Some(only), ..Index::new(name) })
     }
 
     /// As [`unique_index`](Self::unique_index), of those documents only whose fields have one of
     /// these values.
     #[must_use]
     pub fn unique_index_where(self, name: &str, fields: &[&str], only: Value) -> Self {
-        self.add_index(name, fields, true, Some(only))
+        let only = Some(only);
+        self.add_index(Index { fields: owned(fields), unique: true, only, ..Index::new(name) })
+    }
+
+    /// Index a field of the type [`FieldType::Texts`] or [`FieldType::Json`] by what it contains:
+    /// for `array_has_any`, `array_has_all` and `json_contains` in statements.
+    #[must_use]
+    pub fn contains_index(self, name: &str, field: &str) -> Self {
+        self.add_index(Index { contains: owned(&[field]), ..Index::new(name) })
     }
 
     /// Let documents carry a time to live.
@@ -125,11 +136,20 @@ impl Collection {
         self
     }
 
-    fn add_index(mut self, name: &str, fields: &[&str], unique: bool, only: Option<Value>) -> Self {
-        let fields = fields.iter().map(|&field| field.to_owned()).collect();
-        self.indexes.push(Index { name: name.to_owned(), fields, unique, only });
+    fn add_index(mut self, index: Index) -> Self {
+        self.indexes.push(index);
         self
     }
+}
+
+impl Index {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
 }
 
 /// The type of a declared field. A member of another type is refused when it is written.

@@ -12,7 +12,8 @@ use super::check::{Checked, Checker, all};
 use super::functions::Function;
 use super::position::start;
 use super::scope::Scope;
-use super::tree::Expression;
+use super::side_table::ListTest;
+use super::tree::{Expression, ROW_ID};
 use super::types::Typed;
 use crate::manifest::FieldType;
 
@@ -161,7 +162,18 @@ impl Checker<'_> {
             let reason = format!("{} takes {} arguments", call.name, arguments.len());
             return self.refuse(call.at, reason);
         }
-        self.fixed(function, arguments, result, &call.arguments, scope)
+        let typed = self.fixed(function, arguments, result, &call.arguments, scope)?;
+        self.use_side_table(&typed.expression);
+        Ok(typed)
+    }
+
+    /// Where an index has a side table, it is joined by the row's id.
+    fn use_side_table(&mut self, call: &Expression) {
+        if let Some(indexed) = ListTest::new(call, &self.relations) {
+            let relation = indexed.relation;
+            let columns = self.relations[relation].columns.iter_mut();
+            columns.filter(|column| column.name == ROW_ID).for_each(|column| column.used = true);
+        }
     }
 
     /// A function whose arguments have fixed types.

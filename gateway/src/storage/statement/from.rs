@@ -9,7 +9,8 @@ use sqlparser::tokenizer::Location;
 use super::check::{Checked, Checker, Clause, all};
 use super::query::Names;
 use super::scope::Scope;
-use super::tree::{FromItem, Join, Relation, RelationColumn, RelationId, Source};
+use super::tree::{FromItem, Join, ROW_ID, Relation, RelationColumn, RelationId, Source};
+use crate::manifest::FieldType;
 use crate::storage::collection::{BUILT_IN_COLUMNS, Collection};
 
 /// `SQLite` joins up to 64, also those that it has pulled out of sub-selects.
@@ -185,7 +186,26 @@ pub(super) fn columns(collection: &Collection) -> Vec<RelationColumn> {
             column_type,
             nullable: !NEVER_NULL.contains(&name),
             used: false,
+            side_table: side_table(collection, physical),
         })
     });
-    columns.collect()
+    columns.chain([row_id()]).collect()
+}
+
+fn side_table(collection: &Collection, column: &str) -> Option<String> {
+    let mut contains = collection.contains.iter();
+    let index =
+        contains.find(|index| index.column == column && index.field_type == FieldType::Texts)?;
+    Some(index.physical_name.clone())
+}
+
+fn row_id() -> RelationColumn {
+    RelationColumn {
+        name: ROW_ID.to_owned(),
+        physical: Some("rid".to_owned()),
+        column_type: FieldType::Integer,
+        nullable: false,
+        used: false,
+        side_table: None,
+    }
 }

@@ -9,7 +9,7 @@
 use std::fmt::Write as _;
 
 use super::order::{Key, Order, behind};
-use super::tree::{Expression, Program};
+use super::tree::{Expression, Program, RelationId};
 use super::{Bind, Dialect, Rendered};
 use crate::manifest::FieldType;
 
@@ -43,11 +43,16 @@ pub(super) struct Renderer<'s> {
     dialect: Dialect,
     sql: String,
     binds: Vec<Bind>,
+    /// Relations whose rows a side table names.
+    pub(super) driven: Vec<RelationId>,
+    /// How many subqueries around this place are run again for each row.
+    pub(super) repeated: u32,
 }
 
 impl<'s> Renderer<'s> {
     pub(super) fn new(selection: Selection<'s>, dialect: Dialect) -> Self {
-        Self { selection, dialect, sql: String::new(), binds: Vec::new() }
+        let (sql, binds) = (String::new(), Vec::new());
+        Self { selection, dialect, sql, binds, driven: Vec::new(), repeated: 0 }
     }
 
     pub(super) fn selection(&self) -> Selection<'s> {

@@ -24,10 +24,14 @@ impl Renderer<'_> {
         let Source::Target { table, expires } = &program.relations[TARGET].source else {
             return;
         };
+        let all = program.body.first.filter.iter().chain(conditions.iter().copied());
+        self.note_driven(all.clone());
+        let access = self.access(TARGET);
         self.push(" FROM ");
-        self.visible_rows(table, *expires, "t0");
-        for condition in program.body.first.filter.iter().chain(conditions.iter().copied()) {
-            self.around(" AND ", condition, "");
+        self.visible_rows(table, *expires, "t0", access);
+        for condition in all {
+            self.push(" AND ");
+            self.filter(condition);
         }
     }
 

@@ -46,7 +46,7 @@ impl Renderer<'_> {
             }
             Expression::Exists(body) => {
                 self.push("(EXISTS (");
-                self.body(body, &[]);
+                self.repeatedly(|renderer| renderer.body(body, &[]));
                 self.push("))");
             }
             Expression::Scalar(body, order) => self.scalar(body, order),
@@ -147,7 +147,7 @@ impl Renderer<'_> {
     /// The one row of an aggregate, or the first in an order.
     fn scalar(&mut self, body: &Body, order: &[Term]) {
         self.push("(");
-        self.body(body, &[]);
+        self.repeatedly(|renderer| renderer.body(body, &[]));
         if !order.is_empty() {
             self.push(" ");
             self.terms(order);

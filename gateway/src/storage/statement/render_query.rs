@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::render::Renderer;
+use super::side_table::Access;
 use super::tree::{
-    Body, Common, Expression, FromItem, Grouping, Relation, RelationColumn, RelationId, Select,
-    Source,
+    Body, Common, Expression, FromItem, Grouping, ROW_ID, Relation, RelationColumn, RelationId,
+    Select, Source,
 };
 use super::{Bind, Dialect};
 use crate::manifest::FieldType;
@@ -73,14 +74,20 @@ impl Renderer<'_> {
 
     /// FROM and WHERE.
     pub(super) fn sources(&mut self, select: &Select, conditions: &[&Expression]) {
+        let all: Vec<&Expression> =
+            select.filter.iter().chain(conditions.iter().copied()).collect();
+        let joins = select.from.iter().filter_map(|from| from.join.as_ref());
+        let inner = joins.filter(|join| !join.outer).map(|join| &join.on);
+        self.note_driven(all.iter().copied().chain(inner));
         for (place, from) in select.from.iter().enumerate() {
             self.source(place == 0, from);
         }
-        let all: Vec<&Expression> =
-            select.filter.iter().chain(conditions.iter().copied()).collect();
         if !all.is_empty() {
             self.push(" WHERE ");
-            self.joined(all, " AND ");
+            for (place, condition) in all.into_iter().enumerate() {
+                self.push(if place == 0 { "" } else { " AND " });
+                self.filter(condition);
+            }
         }
     }
 
@@ -93,7 +100,7 @@ impl Renderer<'_> {
         self.relation(from.relation);
         if let Some(join) = &from.join {
             self.push(" ON ");
-            self.expression(&join.on);
+            self.filter(&join.on);
         }
     }
 
@@ -101,7 +108,9 @@ impl Renderer<'_> {
     fn relation(&mut self, id: RelationId) {
         let Relation { source, columns } = self.program().relations[id].clone();
         match source {
-            Source::Collection { table, expires } => self.collection(&table, expires, &columns),
+            Source::Collection { table, expires } => {
+                self.collection(id, &table, expires, &columns);
+            }
             Source::Common(place) => self.named(place),
             Source::Recursion(place) => {
                 let _ = write!(self.sql_mut(), "\"c{place}\"");
@@ -129,8 +138,17 @@ impl Renderer<'_> {
 
     /// The rows of a collection that exist for the tenant: the wall between tenants. There is no
     /// other way from a statement to a table.
-    fn collection(&mut self, table: &str, expires: bool, columns: &[RelationColumn]) {
-        let used = columns.iter().filter(|column| column.used);
+    fn collection(
+        &mut self,
+        id: RelationId,
+        table: &str,
+        expires: bool,
+        columns: &[RelationColumn],
+    ) {
+        let here = |column: &&RelationColumn| {
+            column.used && (self.dialect() == Dialect::Sqlite || column.name != ROW_ID)
+        };
+        let used = columns.iter().filter(here);
         let used: Vec<_> = used
             .filter_map(|column| Some((column.physical.as_deref()?, column.name.as_str())))
             .collect();
@@ -145,15 +163,18 @@ impl Renderer<'_> {
             renderer.identifier(used[place].1);
         });
         self.push(" FROM ");
-        self.visible_rows(table, expires, "d");
+        let access = self.access(id);
+        self.visible_rows(table, expires, "d", access);
         self.push(")");
     }
 
     /// A table with the condition that every use of one has: the tenant's own rows, of those
     /// the ones that have not expired.
-    pub(super) fn visible_rows(&mut self, table: &str, expires: bool, alias: &str) {
+    pub(super) fn visible_rows(&mut self, table: &str, expires: bool, alias: &str, access: Access) {
         self.identifier(table);
-        let _ = write!(self.sql_mut(), " AS \"{alias}\" WHERE \"{alias}\".\"tenant\" = ");
+        let _ = write!(self.sql_mut(), " AS \"{alias}\"");
+        self.push(if access == Access::BySideTable { " NOT INDEXED" } else { "" });
+        let _ = write!(self.sql_mut(), " WHERE \"{alias}\".\"tenant\" = ");
         self.bind(Bind::Tenant, FieldType::Integer);
         if expires {
             let expires_at = format!("\"{alias}\".\"expires_at\"");

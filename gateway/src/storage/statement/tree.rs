@@ -69,7 +69,13 @@ pub(super) struct RelationColumn {
     pub(super) nullable: bool,
     /// Whether any expression refers to it; others of a collection are not selected.
     pub(super) used: bool,
+    /// The table in which `SQLite` keeps an index on it.
+    pub(super) side_table: Option<String>,
 }
+
+/// The column of a collection by which its side tables name its rows. No name of a plugin holds a
+/// `#`. `PostgreSQL` has neither.
+pub(super) const ROW_ID: &str = "#rid";
 
 /// A query of the WITH clause.
 #[derive(Clone, Debug)]

@@ -162,6 +162,7 @@ impl From<&Item> for RelationColumn {
             column_type: item.item_type,
             nullable: item.nullable,
             used: true,
+            side_table: None,
         }
     }
 }
