@@ -32,6 +32,12 @@ pub struct Manifest {
     pub summary: String,
     /// The kinds of documents that it stores.
     pub collections: Vec<CollectionDeclaration>,
+    /// The sums that the gateway keeps of documents.
+    #[serde(default)]
+    pub counts: Vec<CountDeclaration>,
+    /// A JSON Schema of the plugin's settings, with their defaults.
+    #[serde(default)]
+    pub settings: Value,
     /// The statements that it can run.
     #[serde(default)]
     pub statements: Vec<StatementDeclaration>,
@@ -180,6 +186,27 @@ pub struct IndexDeclaration {
     /// Of an index by what a list or JSON contains: the one field.
     #[serde(default)]
     pub contains: Vec<String>,
+}
+
+/// How many documents there are, kept with every change of one.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CountDeclaration {
+    /// Its name; statements read it as `count_` and this.
+    pub name: String,
+    /// The collections whose documents it counts together.
+    pub collections: Vec<String>,
+    /// Fields by whose values it counts apart.
+    #[serde(default)]
+    pub by: Vec<String>,
+    /// Integer fields that it adds up.
+    #[serde(default)]
+    pub sum: Vec<String>,
+    /// The values that fields must have for a document to count.
+    #[serde(default, rename = "where")]
+    pub conditions: Map<String, Value>,
+    /// The setting that says how many documents there may be, for each combination of values of
+    /// `by`; 0 for no limit.
+    pub limit: Option<String>,
 }
 
 /// A field that holds the id of another document.

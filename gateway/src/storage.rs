@@ -13,6 +13,8 @@ mod batch_sql;
 mod clock;
 pub mod collection;
 mod collection_sql;
+pub mod count;
+mod counts;
 mod cursor;
 mod ddl;
 mod document;

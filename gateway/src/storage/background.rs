@@ -51,5 +51,8 @@ async fn sweep(storage: Arc<Storage>, interval: Duration) {
         if let Err(error) = storage.sweep_expired(storage.now()).await {
             tracing::warn!(%error, "the sweep ended early; the next one goes on");
         }
+        if let Err(error) = storage.fold_counts().await {
+            tracing::warn!(%error, "counts were not folded; the next sweep tries again");
+        }
     }
 }

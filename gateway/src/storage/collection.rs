@@ -20,6 +20,8 @@ pub struct Collection {
     pub indexes: Vec<Index>,
     /// Its declared references. Set when all collections of the plugin are known.
     pub references: Vec<Reference>,
+    /// Whether a count of it has a limit. Set when all counts of the plugin are known.
+    pub limited: bool,
     /// The references of others to it, as above.
     pub referenced_by: Vec<IncomingReference>,
     /// Its declared indexes by what a list or JSON contains.
@@ -124,6 +126,7 @@ impl Collection {
             references: Vec::new(),
             referenced_by: Vec::new(),
             contains: Vec::new(),
+            limited: false,
             expires: declaration.expires(),
             default_ttl_us: declaration.ttl_seconds.map(|seconds| i64::from(seconds) * 1_000_000),
             retention: None,
@@ -166,7 +169,8 @@ impl Collection {
     /// Whether a write can fail for what other documents hold.
     #[must_use]
     pub fn depends_on_others(&self) -> bool {
-        self.has_unique_index() || !self.references.is_empty() || !self.referenced_by.is_empty()
+        let references = !self.references.is_empty() || !self.referenced_by.is_empty();
+        references || self.limited || self.has_unique_index()
     }
 
     /// The manifest's name of a reference from its physical name: one that leads to this

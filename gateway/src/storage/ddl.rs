@@ -1,5 +1,7 @@
 //! The tables and indexes of a collection, as DDL for each database.
 
+pub(super) mod count;
+
 use super::collection::{Collection, Index};
 use super::collection_sql::{postgres_type, sqlite_type};
 use super::reference::Reference;

@@ -25,6 +25,9 @@ pub enum Error {
     /// A referenced document is missing, or this one is still referenced.
     #[error("{0}")]
     Reference(Fault),
+    /// A declared count has reached its limit; the name of the setting.
+    #[error("the limit {0} is reached")]
+    CountLimit(String),
     /// A budget of the request, by the name of its setting.
     #[error("the limit {0} is exceeded")]
     LimitExceeded(&'static str),
@@ -61,7 +64,7 @@ impl Error {
 
     /// Whether what other documents hold stands against the call.
     pub(super) fn is_of_others(&self) -> bool {
-        matches!(self, Self::Duplicate(_) | Self::Reference(_))
+        matches!(self, Self::Duplicate(_) | Self::Reference(_) | Self::CountLimit(_))
     }
 
     /// A reference of this physical name does not hold. Who made the statement knows the

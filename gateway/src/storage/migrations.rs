@@ -27,7 +27,7 @@ macro_rules! migrations {
 }
 
 /// All migrations, in order.
-const ALL: &[Migration] = &migrations!["0001_gateway", "0002_swept"];
+const ALL: &[Migration] = &migrations!["0001_gateway", "0002_swept", "0003_counts"];
 
 impl Migration {
     fn up(&self, dialect: Dialect) -> &'static str {

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::collection::Collection;
 use super::collection_sql::CollectionSql;
+use super::count::Count;
 use super::ddl;
 use super::document_schema::DocumentSchema;
 use super::error::Error;
@@ -13,7 +14,7 @@ use super::scope::ScopePlan;
 use super::statement::{Bind, Catalog, Dialect, Documents, Fault, Rendered, Shape, Statement};
 use super::sweep::SweepSql;
 use crate::json::PathSet;
-use crate::manifest::{Manifest, StatementDeclaration};
+use crate::manifest::{CountDeclaration, Manifest, StatementDeclaration};
 
 /// What one plugin stores and asks. Made once when the plugin is loaded.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Schema {
     pub(super) plugin: String,
     /// Collections by name.
     pub(super) collections: HashMap<String, CollectionPlan>,
+    /// What is counted.
+    pub(super) counts: Vec<Count>,
     /// `select` statements by name.
     pub(super) statements: HashMap<String, StatementPlan>,
     /// `scope` statements by name.
@@ -64,7 +67,8 @@ impl Schema {
         faults.extend(reference::resolve(&mut collections, &references));
         let mut schemas = document_schemas(manifest, &mut faults);
         let mut statements = Statements::default();
-        let catalog = Catalog::of(&collections);
+        let counts = counts(manifest, &mut collections, &mut faults);
+        let catalog = Catalog { collections: &collections, counts: &counts };
         for declaration in &manifest.statements {
             if let Err(found) = statements.compile(declaration, catalog, dialect) {
                 faults.extend(found.iter().map(ToString::to_string));
@@ -81,7 +85,7 @@ impl Schema {
         });
         let collections = plans.collect();
         let Statements { selects, scopes } = statements;
-        Ok(Self { plugin: manifest.name.clone(), collections, statements: selects, scopes })
+        Ok(Self { plugin: manifest.name.clone(), counts, collections, statements: selects, scopes })
     }
 
     /// The DDL that makes its tables where they do not exist.
@@ -211,6 +215,38 @@ pub(super) fn remember<K: Clone + Eq + std::hash::Hash>(
     text
 }
 
+fn counts(
+    manifest: &Manifest,
+    collections: &mut [Collection],
+    faults: &mut Vec<String>,
+) -> Vec<Count> {
+    let mut counts = Vec::new();
+    for declaration in &manifest.counts {
+        let fault = limit_fault(manifest, declaration);
+        match Count::new(&manifest.name, declaration, collections) {
+            Ok(count) => counts.push(count),
+            Err(fault) => faults.push(fault),
+        }
+        faults.extend(fault);
+        let counted = |collection: &&mut Collection| {
+            declaration.limit.is_some() && declaration.collections.contains(&collection.name)
+        };
+        for collection in collections.iter_mut().filter(counted) {
+            collection.limited = true;
+        }
+    }
+    counts
+}
+
+/// A limit is an integer among the plugin's settings.
+fn limit_fault(manifest: &Manifest, declaration: &CountDeclaration) -> Option<String> {
+    let setting = declaration.limit.as_ref()?;
+    let declared = &manifest.settings["properties"][setting];
+    (declared["type"] != "integer").then(|| {
+        format!("count {}: the limit {setting} is not an integer of the settings", declaration.name)
+    })
+}
+
 fn document_schemas(
     manifest: &Manifest,
     faults: &mut Vec<String>,
@@ -228,7 +264,10 @@ fn document_schemas(
 
 /// JSON Schema cannot say that names in a list differ.
 fn unique_names(manifest: &Manifest) -> Vec<String> {
-    let mut faults = repeated("collection", manifest.collections.iter().map(|c| c.name.as_str()));
+    // In statements, a count stands where a collection does.
+    let counts: Vec<String> = manifest.counts.iter().map(|c| format!("count_{}", c.name)).collect();
+    let collections = manifest.collections.iter().map(|c| c.name.as_str());
+    let mut faults = repeated("collection", collections.chain(counts.iter().map(String::as_str)));
     faults
         .extend(repeated("statement", manifest.statements.iter().map(StatementDeclaration::name)));
     for collection in &manifest.collections {

@@ -17,6 +17,7 @@ use self::order::Order;
 use self::render::{Page, Renderer, Selection};
 use self::tree::{Expression, Program};
 use super::collection::Collection;
+use super::count::Count;
 use crate::manifest::{FieldType, SelectDeclaration};
 
 mod aggregate;
@@ -36,6 +37,7 @@ mod parse;
 mod position;
 mod query;
 mod render;
+mod render_count;
 mod render_documents;
 mod render_expression;
 mod render_function;
@@ -69,13 +71,15 @@ pub enum Dialect {
 pub struct Catalog<'c> {
     /// The plugin's collections.
     pub collections: &'c [Collection],
+    /// Its declared counts.
+    pub counts: &'c [Count],
 }
 
 impl<'c> Catalog<'c> {
     /// Collections, and nothing else.
     #[must_use]
     pub fn of(collections: &'c [Collection]) -> Self {
-        Self { collections }
+        Self { collections, counts: &[] }
     }
 }
 

@@ -142,7 +142,9 @@ impl Storage {
         {
             return Err(InstallError::Changed { plugin: manifest.name.clone(), collection });
         }
-        self.backend.install(&schema.ddl(dialect)).await?;
+        let mut statements = schema.ddl(dialect);
+        statements.extend(self.count_ddl(manifest, &schema).await?);
+        self.backend.install(&statements).await?;
         let (name, text) = (manifest.name.as_str(), manifest_text);
         self.backend.run(dialect.save_manifest(), vec![name.into(), text.into()]).await?;
         let schema = Arc::new(schema);

@@ -7,6 +7,7 @@
 
 mod batches;
 mod differential;
+mod counts;
 mod document_schemas;
 mod documents;
 mod expiry;

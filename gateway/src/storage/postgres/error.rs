@@ -12,6 +12,10 @@ pub(super) fn classify(error: &tokio_postgres::Error) -> Error {
         tracing::warn!(%error, "PostgreSQL cannot be reached");
         return Error::Unavailable;
     };
+    // What the triggers of counts raise.
+    if answer.code().code() == "LG001" {
+        return Error::CountLimit(answer.message().to_owned());
+    }
     match *answer.code() {
         SqlState::UNIQUE_VIOLATION => Error::Duplicate(Fault {
             index: 0,

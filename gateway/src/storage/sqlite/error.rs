@@ -40,6 +40,7 @@ fn violated_columns(message: &str) -> String {
 fn raised(message: &str) -> Error {
     match message.split_once(' ') {
         Some(("loggia-reference", physical_name)) => Error::reference(physical_name),
+        Some(("loggia-limit", setting)) => Error::CountLimit(setting.to_owned()),
         _ => Error::Other(format!("SQLite: {message}")),
     }
 }

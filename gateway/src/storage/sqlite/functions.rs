@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 
+use super::super::clock::machine_now;
 use super::super::field::format_timestamp;
 use super::super::statement::functions::{ceil, floor, json_contains, round};
 
@@ -20,6 +21,9 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         let (text, part) = (context.get::<Option<String>>(0)?, context.get::<Option<String>>(1)?);
         Ok(text.zip(part).and_then(|(text, part)| json_contains(&text, &part)))
     })?;
+    // Not deterministic: it is asked anew each time.
+    let flags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_INNOCUOUS);
+    connection.create_scalar_function("loggia_now", 0, flags, |_| Ok(machine_now()))?;
     connection.create_scalar_function("loggia_timestamp", 1, FLAGS, |context| {
         Ok(context.get::<Option<i64>>(0)?.map(format_timestamp))
     })

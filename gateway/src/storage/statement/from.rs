@@ -12,6 +12,7 @@ use super::scope::Scope;
 use super::tree::{FromItem, Join, ROW_ID, Relation, RelationColumn, RelationId, Source};
 use crate::manifest::FieldType;
 use crate::storage::collection::{BUILT_IN_COLUMNS, Collection};
+use crate::storage::count::Count;
 
 /// `SQLite` joins up to 64, also those that it has pulled out of sub-selects.
 const MAX_RELATIONS: usize = 60;
@@ -156,6 +157,13 @@ impl<'c> Checker<'c> {
         if let Some(common) = self.commons.iter().find(|known| known.name == name) {
             return Ok(common.offer.clone());
         }
+        let counts = self.catalog.counts.iter();
+        let count = name
+            .strip_prefix("count_")
+            .and_then(|name| counts.into_iter().find(|known| known.name == name));
+        if let Some(count) = count {
+            return Ok(count_relation(count));
+        }
         let collection = self.known_collection(name, at)?;
         let source =
             Source::Collection { table: collection.table.clone(), expires: collection.expires };
@@ -172,6 +180,23 @@ impl<'c> Checker<'c> {
         }
         Ok(collection)
     }
+}
+
+/// The columns of a count: what it counts by, `documents`, and `sum_` with each field's name.
+fn count_relation(count: &Count) -> Relation {
+    let column = |name: String, column_type, nullable| RelationColumn {
+        name,
+        physical: None,
+        column_type,
+        nullable,
+        used: false,
+    };
+    let by = count.by.iter().map(|(name, _, by_type)| column(name.clone(), *by_type, true));
+    let documents = column("documents".to_owned(), FieldType::Integer, false);
+    let sums = count.sums.iter();
+    let sums = sums.map(|(name, _)| column(format!("sum_{name}"), FieldType::Integer, false));
+    let columns = by.chain([documents]).chain(sums).collect();
+    Relation { source: Source::Count(Box::new(count.clone())), columns }
 }
 
 /// Every name that a statement can know of a collection, and no other.

@@ -6,6 +6,7 @@
 
 use super::functions::{AggregateFunction, Function, WindowFunction};
 use crate::manifest::FieldType;
+use crate::storage::count::Count;
 
 /// A place in [`Program::relations`].
 pub(super) type RelationId = usize;
@@ -49,6 +50,8 @@ pub(super) enum Source {
         /// Whether documents may have expired.
         expires: bool,
     },
+    /// A declared count.
+    Count(Box<Count>),
     /// A query of the WITH clause by its place.
     Common(usize),
     /// The query that it stands in: a recursive one's rows of the step before.

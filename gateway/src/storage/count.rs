@@ -1,0 +1,146 @@
+//! Declared counts: how many documents there are, kept by triggers with every change of one, so
+//! that nothing (a cascade, a sweep, a restore) goes past them. `ddl/count.rs` makes them.
+//!
+//! On `PostgreSQL` each connection has a row of its own for each key, so that writers do not wait
+//! for each other; rows are folded in the background, and a reader adds them up.
+
+use super::collection::{Collection, physical_name};
+use super::one_of::OneOf;
+use crate::manifest::{CountDeclaration, FieldType};
+
+/// A declared count with its physical names.
+#[derive(Clone, Debug)]
+pub struct Count {
+    /// Its name in the manifest; statements read `count_` and this.
+    pub name: String,
+    /// The plugin's name, under which its limit is stored.
+    pub plugin: String,
+    /// Its table.
+    pub table: String,
+    /// What it counts by: name, column of its table, type.
+    pub by: Vec<(String, String, FieldType)>,
+    /// What it adds up: name, column of its table.
+    pub sums: Vec<(String, String)>,
+    /// What it counts.
+    pub parts: Vec<CountPart>,
+    /// The setting that limits it.
+    pub limit: Option<String>,
+}
+
+/// One collection of a count.
+#[derive(Clone, Debug)]
+pub struct CountPart {
+    /// The collection's name.
+    pub collection: String,
+    /// Its table.
+    pub table: String,
+    /// Whether its documents may expire.
+    pub expires: bool,
+    /// Its columns in the order of [`Count::by`].
+    pub by: Vec<String>,
+    /// Its columns in the order of [`Count::sums`].
+    pub sums: Vec<String>,
+    /// Which documents count.
+    pub conditions: Vec<OneOf>,
+    /// The beginning of the names of its triggers.
+    pub trigger: String,
+}
+
+impl Count {
+    /// Name everything of a declared count.
+    ///
+    /// # Errors
+    /// A collection or a field that is not declared, or one that cannot be counted by or added up.
+    pub fn new(
+        plugin: &str,
+        declaration: &CountDeclaration,
+        collections: &[Collection],
+    ) -> Result<Self, String> {
+        let place = |fault: String| format!("count {}: {fault}", declaration.name);
+        let table = physical_name(&[&plugin.replace('-', "_"), "", "count", &declaration.name]);
+        let parts = declaration.collections.iter().map(|name| {
+            let collection = collections.iter().find(|known| known.name == *name);
+            let collection =
+                collection.ok_or_else(|| format!("{name} is not a collection of this plugin"))?;
+            part(&table, declaration, collection)
+        });
+        let parts: Vec<CountPart> = parts.collect::<Result<_, _>>().map_err(&place)?;
+        let by = by(declaration, collections).map_err(&place)?;
+        let sums = declaration.sum.iter().map(|name| (name.clone(), physical_name(&["s", name])));
+        Ok(Self {
+            name: declaration.name.clone(),
+            plugin: plugin.to_owned(),
+            sums: sums.collect(),
+            limit: declaration.limit.clone(),
+            table,
+            by,
+            parts,
+        })
+    }
+
+    /// What its table and triggers depend on.
+    #[must_use]
+    pub fn definition(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+/// Collections that are counted together must agree on the types.
+fn by(
+    declaration: &CountDeclaration,
+    collections: &[Collection],
+) -> Result<Vec<(String, String, FieldType)>, String> {
+    let field_type = |name: &str, collection: &str| {
+        let collection = collections.iter().find(|known| known.name == collection)?;
+        Some(collection.fields.iter().find(|field| field.name == name)?.field_type)
+    };
+    let of_field = |name: &String| {
+        let types: Vec<FieldType> = declaration
+            .collections
+            .iter()
+            .filter_map(|collection| field_type(name, collection))
+            .collect();
+        match types.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|other| other == first) => {
+                Ok((name.clone(), physical_name(&["b", name]), *first))
+            }
+            _ => Err(format!("{name} has different types in the collections")),
+        }
+    };
+    declaration.by.iter().map(of_field).collect()
+}
+
+fn part(
+    count_table: &str,
+    declaration: &CountDeclaration,
+    collection: &Collection,
+) -> Result<CountPart, String> {
+    let column = |name: &String, allowed: &[FieldType], use_: &str| {
+        let field = collection.fields.iter().find(|field| field.name == *name);
+        let field = field
+            .ok_or_else(|| format!("{name} is not a declared field of {}", collection.name))?;
+        if allowed.contains(&field.field_type) {
+            return Ok(field.column.clone());
+        }
+        Err(format!("{name} is {}, which cannot be {use_}", field.field_type.name()))
+    };
+    let by = declaration.by.iter().map(|name| column(name, &COUNTED_BY, "counted by"));
+    let sums = declaration.sum.iter().map(|name| column(name, &ADDED_UP, "added up"));
+    let conditions = declaration.conditions.iter();
+    let conditions = conditions.map(|(name, listed)| OneOf::new(collection, name, listed));
+    Ok(CountPart {
+        collection: collection.name.clone(),
+        table: collection.table.clone(),
+        expires: collection.expires,
+        by: by.collect::<Result<_, _>>()?,
+        sums: sums.collect::<Result<_, _>>()?,
+        conditions: conditions.collect::<Result<_, _>>()?,
+        trigger: physical_name(&[count_table, &collection.name]),
+    })
+}
+
+const COUNTED_BY: [FieldType; 4] =
+    [FieldType::Text, FieldType::Integer, FieldType::Boolean, FieldType::Timestamp];
+
+/// Sums of doubles would drift.
+const ADDED_UP: [FieldType; 1] = [FieldType::Integer];

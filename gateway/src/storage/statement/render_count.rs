@@ -1,0 +1,80 @@
+//! A declared count as a relation: what the triggers have kept, added up.
+
+use std::fmt::Write as _;
+
+use super::render::Renderer;
+use super::{Bind, Dialect};
+use crate::manifest::FieldType;
+use crate::storage::count::{Count, CountPart};
+
+impl Renderer<'_> {
+    /// The rows of a count for the tenant. What has expired and was not swept yet is taken off: it
+    /// does not exist. A count by nothing has one row, also when there is no document.
+    pub(super) fn count(&mut self, count: &Count) {
+        self.push("(SELECT ");
+        for (name, column, _) in &count.by {
+            let _ = write!(self.sql_mut(), "\"{column}\" AS \"{name}\", ");
+        }
+        self.added_up("documents", "documents");
+        for (name, column) in &count.sums {
+            self.push(", ");
+            self.added_up(column, &format!("sum_{name}"));
+        }
+        self.push(" FROM (");
+        self.kept(count);
+        for part in count.parts.iter().filter(|part| part.expires) {
+            self.push(" UNION ALL ");
+            self.expired(part);
+        }
+        self.push(") AS \"n\"");
+        if count.by.is_empty() {
+            return self.push(")");
+        }
+        let columns: Vec<String> =
+            count.by.iter().map(|(_, column, _)| format!("\"{column}\"")).collect();
+        let mut nonzero = "sum(\"documents\") <> 0".to_owned();
+        for (_, column) in &count.sums {
+            let _ = write!(nonzero, " OR sum(\"{column}\") <> 0");
+        }
+        let _ = write!(self.sql_mut(), " GROUP BY {} HAVING {nonzero})", columns.join(", "));
+    }
+
+    fn added_up(&mut self, column: &str, name: &str) {
+        let cast = if self.dialect() == Dialect::Postgres { "::int8" } else { "" };
+        let _ = write!(self.sql_mut(), "coalesce(sum(\"{column}\"), 0){cast} AS \"{name}\"");
+    }
+
+    fn kept(&mut self, count: &Count) {
+        self.push("SELECT ");
+        for (_, column, _) in &count.by {
+            let _ = write!(self.sql_mut(), "\"{column}\", ");
+        }
+        self.push("\"documents\"");
+        for (_, column) in &count.sums {
+            let _ = write!(self.sql_mut(), ", \"{column}\"");
+        }
+        let _ = write!(self.sql_mut(), " FROM \"{}\" WHERE \"tenant\" = ", count.table);
+        self.bind(Bind::Tenant, FieldType::Integer);
+    }
+
+    fn expired(&mut self, part: &CountPart) {
+        self.push("SELECT ");
+        for column in &part.by {
+            let _ = write!(self.sql_mut(), "\"d\".\"{column}\", ");
+        }
+        self.push("-1");
+        for column in &part.sums {
+            let _ = write!(self.sql_mut(), ", -coalesce(\"d\".\"{column}\", 0)");
+        }
+        let _ =
+            write!(self.sql_mut(), " FROM \"{}\" AS \"d\" WHERE \"d\".\"tenant\" = ", part.table);
+        self.bind(Bind::Tenant, FieldType::Integer);
+        self.push(" AND \"d\".\"expires_at\" <= ");
+        self.bind(Bind::Now, FieldType::Timestamp);
+        for one_of in &part.conditions {
+            let condition =
+                one_of.condition(&format!("\"d\".\"{}\"", one_of.column), self.dialect());
+            let _ = write!(self.sql_mut(), " AND {condition}");
+        }
+    }
+}
