@@ -190,6 +190,7 @@ fn count_relation(count: &Count) -> Relation {
         column_type,
         nullable,
         used: false,
+        side_table: None,
     };
     let by = count.by.iter().map(|(name, _, by_type)| column(name.clone(), *by_type, true));
     let documents = column("documents".to_owned(), FieldType::Integer, false);
