@@ -4,6 +4,7 @@
 //! pass builds no tree and never calls itself, and the module knows no other layer of the
 //! gateway. Begin with [`check_document`]; the pass itself is in `json/scan.rs`.
 
+pub mod edit;
 mod fault;
 mod keys;
 mod merge;

@@ -9,7 +9,10 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use statement::{Conditions, ScopeDeclaration, SelectDeclaration, StatementDeclaration};
+pub use statement::{
+    Conditions, DeleteDeclaration, Locked, ScopeDeclaration, SelectDeclaration,
+    StatementDeclaration, UpdateDeclaration,
+};
 
 mod statement;
 

@@ -36,6 +36,7 @@ pub mod statement;
 mod store;
 mod sweep;
 mod transaction;
+mod update;
 
 pub use background::Background;
 pub use document::{

@@ -11,6 +11,10 @@ pub enum StatementDeclaration {
     Select(SelectDeclaration),
     /// The documents of one collection that conditions hold for.
     Scope(ScopeDeclaration),
+    /// A change to documents of one collection.
+    Update(UpdateDeclaration),
+    /// What deletes documents of one collection.
+    Delete(DeleteDeclaration),
 }
 
 impl StatementDeclaration {
@@ -20,6 +24,8 @@ impl StatementDeclaration {
         match self {
             Self::Select(select) => &select.name,
             Self::Scope(scope) => &scope.name,
+            Self::Update(update) => &update.name,
+            Self::Delete(delete) => &delete.name,
         }
     }
 }
@@ -42,7 +48,7 @@ pub struct SelectDeclaration {
 impl SelectDeclaration {
     /// Named orders with their text, in the order of the manifest.
     pub fn orders(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.orders.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?)))
+        texts(&self.orders)
     }
 }
 
@@ -57,6 +63,80 @@ pub struct ScopeDeclaration {
     /// Which of its documents.
     #[serde(default, rename = "where")]
     pub conditions: Conditions,
+}
+
+/// A named change to documents of one collection.
+#[derive(Clone, Debug, Deserialize)]
+pub struct UpdateDeclaration {
+    /// Its name, by which the plugin calls it.
+    pub name: String,
+    /// The collection.
+    #[serde(rename = "update")]
+    pub collection: String,
+    #[serde(default, rename = "set")]
+    members: Map<String, Value>,
+    /// Which of its documents.
+    #[serde(default, rename = "where")]
+    pub conditions: Conditions,
+    #[serde(default)]
+    order: Map<String, Value>,
+    /// What becomes of documents that another transaction has locked.
+    #[serde(default)]
+    pub locked: Locked,
+    /// When the changed documents expire: an expression, or `never`. Absent: as before.
+    pub expires: Option<String>,
+}
+
+impl UpdateDeclaration {
+    /// What is set: fields with the expressions of their values, in the order of the manifest.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &str)> {
+        texts(&self.members)
+    }
+
+    /// The order in which documents are taken and returned, with its name.
+    #[must_use]
+    pub fn order(&self) -> Option<(&str, &str)> {
+        texts(&self.order).next()
+    }
+}
+
+/// What deletes documents of one collection.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DeleteDeclaration {
+    /// Its name, by which the plugin calls it.
+    pub name: String,
+    /// The collection.
+    #[serde(rename = "delete")]
+    pub collection: String,
+    /// Which of its documents.
+    #[serde(default, rename = "where")]
+    pub conditions: Conditions,
+    #[serde(default)]
+    order: Map<String, Value>,
+}
+
+impl DeleteDeclaration {
+    /// The order in which documents are taken, with its name.
+    #[must_use]
+    pub fn order(&self) -> Option<(&str, &str)> {
+        texts(&self.order).next()
+    }
+}
+
+/// What an update does with a document that another transaction has locked. On `SQLite`, which
+/// has one writer, none ever is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Locked {
+    /// Wait for it, and look again whether the conditions hold.
+    #[default]
+    Wait,
+    /// Leave it out.
+    Skip,
+}
+
+fn texts(members: &Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {
+    members.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?)))
 }
 
 /// Which documents of a collection a statement is about.

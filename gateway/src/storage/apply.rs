@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use tokio::time::Instant;
 
 use super::batch;
+use super::collection::Collection;
 use super::collection_sql::Rendered;
 use super::document::{Otherwise, Outcome, Precondition, Write};
 use super::error::{Error, Fault, Mismatch};
@@ -274,28 +275,46 @@ pub(super) fn precondition_failed(write: &PreparedWrite<'_>, found: Option<u64>)
 
 /// The databases name what was violated in their own ways; the plugin knows its manifest's names.
 fn name_violated(error: Error, write: &PreparedWrite<'_>) -> Error {
-    let collection = &write.plan.collection;
+    let effect = match write.change {
+        PreparedChange::Delete => Effect::Delete,
+        _ => Effect::Write,
+    };
+    let at = |fault: Fault| Fault { index: write.index, id: write.id.to_owned(), ..fault };
+    match violated(error, &write.plan.collection, effect) {
+        Error::Duplicate(fault) => Error::Duplicate(at(fault)),
+        Error::Reference(fault) => Error::Reference(at(fault)),
+        error => error,
+    }
+}
+
+/// What a statement does to the documents that it finds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Effect {
+    Write,
+    Delete,
+}
+
+/// An error with the manifest's names of what was violated, and what that means.
+pub(super) fn violated(error: Error, collection: &Collection, effect: Effect) -> Error {
     match error {
         Error::Duplicate(fault) => {
             let name = collection.violated_index(&fault.name).unwrap_or_default().to_owned();
             let detail = format!("another document has the same value in the unique index {name}");
-            let id = write.id.to_owned();
-            Error::Duplicate(Fault { index: write.index, id, name, detail, ..fault })
+            Error::Duplicate(Fault { name, detail, ..fault })
         }
         Error::Reference(fault) => {
             let name = collection.violated_reference(&fault.name).unwrap_or_default().to_owned();
-            let (code, detail) = match write.change {
-                PreparedChange::Delete => (
+            let (code, detail) = match effect {
+                Effect::Delete => (
                     "still-referenced",
                     format!("another document refers to this one by the reference {name}"),
                 ),
-                _ => (
+                Effect::Write => (
                     "reference-missing",
                     format!("the document that the reference {name} leads to does not exist"),
                 ),
             };
-            let id = write.id.to_owned();
-            Error::Reference(Fault { index: write.index, id, name, code, detail })
+            Error::Reference(Fault { name, code, detail, ..fault })
         }
         error => error,
     }

@@ -61,6 +61,9 @@ pub(super) struct CollectionSql {
     /// Delete expired documents that still hold a unique value of the one to be written. `None`
     /// where there can be none.
     pub(super) evict: Option<Rendered>,
+    /// Delete all of the tenant's expired documents, which may hold unique values. `None` where
+    /// there can be none. Binds the tenant, then now.
+    pub(super) evict_expired: Option<Rendered>,
     /// Insert or replace: `version, created`. `None` on `SQLite`, where one writer makes
     /// `update` and then `insert` the same.
     pub(super) upsert: Option<Rendered>,
@@ -97,6 +100,8 @@ impl CollectionSql {
             version_of: text(|text| text.version_of()),
             evict: (collection.expires && collection.has_unique_index())
                 .then(|| text(|text| text.evict())),
+            evict_expired: (collection.expires && collection.has_unique_index())
+                .then(|| text(|text| text.evict_expired())),
             upsert: (dialect == Dialect::Postgres).then(|| text(|text| text.upsert())),
             insert: text(|text| text.insert()),
             update: text(|text| text.update(false)),
@@ -260,6 +265,14 @@ impl Text<'_> {
             self.sql,
             "d.tenant = {tenant} AND d.id <> {id} AND d.expires_at <= {now} AND ({})",
             same.join(" OR ")
+        );
+    }
+
+    fn evict_expired(&mut self) {
+        let (tenant, now) = (self.bind(Bind::Tenant), self.bind(Bind::Now));
+        self.sql = format!(
+            "DELETE FROM {} AS d WHERE d.tenant = {tenant} AND d.expires_at <= {now}",
+            self.collection.table
         );
     }
 

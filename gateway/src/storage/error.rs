@@ -79,6 +79,29 @@ impl Error {
         })
     }
 
+    /// A fault that a database finds while it runs a statement, by its code. Those that the
+    /// gateway finds itself in front of both databases have the same codes.
+    pub(super) fn found_by_database(code: &str) -> Option<Self> {
+        let (code, detail) = match code {
+            "field-too-long" => ("field-too-long", "a text is too long for its field"),
+            "index-too-long" => {
+                ("index-too-long", "the text fields of an index and the id are too long together")
+            }
+            "not-an-array" => {
+                ("not-an-array", "json_append takes an array, and a document has something else")
+            }
+            "not-an-object" => (
+                "not-an-object",
+                "a member is set within something that is no object in a document",
+            ),
+            "number-range" => {
+                ("number-range", "a number in the statement goes beyond the range of its type")
+            }
+            _ => return None,
+        };
+        Some(Self::invalid(code, detail))
+    }
+
     /// A call that can never succeed, for no write in particular.
     pub(super) fn invalid(code: &'static str, detail: impl Into<String>) -> Self {
         Self::Invalid(Fault {

@@ -27,7 +27,8 @@ macro_rules! migrations {
 }
 
 /// All migrations, in order.
-const ALL: &[Migration] = &migrations!["0001_gateway", "0002_swept", "0003_counts"];
+const ALL: &[Migration] =
+    &migrations!["0001_gateway", "0002_swept", "0003_counts", "0004_update_functions"];
 
 impl Migration {
     fn up(&self, dialect: Dialect) -> &'static str {

@@ -11,8 +11,11 @@ use super::document_schema::DocumentSchema;
 use super::error::Error;
 use super::reference;
 use super::scope::ScopePlan;
-use super::statement::{Bind, Catalog, Dialect, Documents, Fault, Rendered, Shape, Statement};
+use super::statement::{
+    Bind, Catalog, Delete, Dialect, Documents, Fault, Rendered, Shape, Statement, Update,
+};
 use super::sweep::SweepSql;
+use super::update::ChangePlan;
 use crate::json::PathSet;
 use crate::manifest::{CountDeclaration, Manifest, StatementDeclaration};
 
@@ -29,6 +32,10 @@ pub struct Schema {
     pub(super) statements: HashMap<String, StatementPlan>,
     /// `scope` statements by name.
     scopes: HashMap<String, ScopePlan>,
+    /// `update` statements by name.
+    updates: HashMap<String, ChangePlan>,
+    /// `delete` statements by name.
+    deletes: HashMap<String, ChangePlan>,
 }
 
 /// A collection with everything that is worked out before the first request.
@@ -84,8 +91,9 @@ impl Schema {
             (name, CollectionPlan::new(collection, dialect, schema, rank))
         });
         let collections = plans.collect();
-        let Statements { selects, scopes } = statements;
-        Ok(Self { plugin: manifest.name.clone(), counts, collections, statements: selects, scopes })
+        let Statements { selects, scopes, updates, deletes } = statements;
+        let plugin = manifest.name.clone();
+        Ok(Self { plugin, counts, collections, statements: selects, scopes, updates, deletes })
     }
 
     /// The DDL that makes its tables where they do not exist.
@@ -112,6 +120,16 @@ impl Schema {
     pub(super) fn scope(&self, name: &str) -> Result<&ScopePlan, Error> {
         self.scopes.get(name).ok_or_else(|| Error::UnknownName(format!("the scope {name}")))
     }
+
+    pub(super) fn update(&self, name: &str) -> Result<&ChangePlan, Error> {
+        let update = self.updates.get(name);
+        update.ok_or_else(|| Error::UnknownName(format!("the update statement {name}")))
+    }
+
+    pub(super) fn delete(&self, name: &str) -> Result<&ChangePlan, Error> {
+        let delete = self.deletes.get(name);
+        delete.ok_or_else(|| Error::UnknownName(format!("the delete statement {name}")))
+    }
 }
 
 /// Statements of each kind by name, as far as they are compiled.
@@ -119,6 +137,8 @@ impl Schema {
 struct Statements {
     selects: HashMap<String, StatementPlan>,
     scopes: HashMap<String, ScopePlan>,
+    updates: HashMap<String, ChangePlan>,
+    deletes: HashMap<String, ChangePlan>,
 }
 
 impl Statements {
@@ -137,6 +157,14 @@ impl Statements {
             StatementDeclaration::Scope(scope) => {
                 let documents = Documents::compile(scope, catalog)?;
                 self.scopes.insert(name, ScopePlan::new(documents, dialect));
+            }
+            StatementDeclaration::Update(update) => {
+                let update = Update::compile(update, catalog)?;
+                self.updates.insert(name, ChangePlan::update(update, dialect));
+            }
+            StatementDeclaration::Delete(delete) => {
+                let delete = Delete::compile(delete, catalog)?;
+                self.deletes.insert(name, ChangePlan::delete(delete, dialect));
             }
         }
         Ok(())

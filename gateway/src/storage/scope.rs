@@ -51,7 +51,7 @@ impl ScopePlan {
             Bind::Now => SqlValue::Integer(now),
             Bind::Parameter(place) => arguments[place].clone().unwrap_or(SqlValue::Null),
             // A set of documents has no page.
-            Bind::Key(_) | Bind::Limit | Bind::Offset => SqlValue::Null,
+            Bind::Key(_) | Bind::Limit | Bind::Offset | Bind::Ids => SqlValue::Null,
         };
         Ok(Query { sql: Arc::clone(&text.sql), binds: text.binds.iter().map(value).collect() })
     }

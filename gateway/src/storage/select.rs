@@ -110,6 +110,7 @@ impl<'a> Select<'a> {
             }
             Bind::Limit => SqlValue::Integer(i64::from(self.limit()) + 1),
             Bind::Offset => SqlValue::Integer(self.page.map_or(0, |page| i64::from(page.offset))),
+            Bind::Ids => SqlValue::Null,
         }
     }
 

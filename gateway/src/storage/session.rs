@@ -20,6 +20,8 @@ use super::transaction::{Transaction, TransactionMode};
 use super::{Storage, Tenant};
 use crate::manifest::Mode;
 
+mod update;
+
 /// The storage calls of one run of one request.
 pub struct Session {
     storage: Arc<Storage>,
@@ -378,7 +380,7 @@ impl Session {
     }
 }
 
-fn documents(rows: SqlRows) -> Result<Vec<Document>, Error> {
+pub(super) fn documents(rows: SqlRows) -> Result<Vec<Document>, Error> {
     let width = rows.width.max(1);
     let mut documents = Vec::with_capacity(rows.len());
     let mut values = rows.values.into_iter();

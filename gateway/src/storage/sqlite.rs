@@ -4,9 +4,11 @@
 //! its own, all share one fsync, and each is acknowledged after it (`writer.rs`). Readers see the
 //! last committed state and never wait for the writer (`reader.rs`).
 
+mod arithmetic;
 mod connection;
 mod error;
 mod functions;
+mod json_functions;
 mod reader;
 mod transaction;
 mod turn;
@@ -23,6 +25,8 @@ use super::migrations;
 use super::sql::{Query, SqlRows};
 use super::statement::Dialect;
 use super::transaction::TransactionMode;
+#[cfg(test)]
+pub(super) use functions::register as register_functions;
 pub(super) use transaction::Transaction;
 use turn::Turns;
 

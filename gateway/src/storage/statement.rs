@@ -42,6 +42,7 @@ mod render_documents;
 mod render_expression;
 mod render_function;
 mod render_query;
+mod render_update;
 mod scope;
 mod select;
 mod side_table;
@@ -49,10 +50,12 @@ mod subquery;
 mod tree;
 mod types;
 mod union;
+mod update;
 mod visit;
 mod with;
 
 pub use documents::Documents;
+pub use update::{Delete, Update};
 
 #[cfg(test)]
 mod tests;
@@ -187,6 +190,8 @@ pub enum Bind {
     Limit,
     /// How many rows are skipped.
     Offset,
+    /// The ids of the documents to change.
+    Ids,
 }
 
 impl Statement {

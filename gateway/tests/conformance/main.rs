@@ -6,8 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails there has failed")]
 
 mod batches;
-mod differential;
+mod claims;
 mod counts;
+mod differential;
 mod document_schemas;
 mod documents;
 mod expiry;
@@ -27,4 +28,5 @@ mod statements;
 mod store;
 mod sweeper;
 mod transactions;
+mod update_where;
 mod values;

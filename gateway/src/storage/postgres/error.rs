@@ -28,6 +28,11 @@ pub(super) fn classify(error: &tokio_postgres::Error) -> Error {
         SqlState::FOREIGN_KEY_VIOLATION | SqlState::RESTRICT_VIOLATION => {
             Error::reference(answer.constraint().unwrap_or_default())
         }
+        SqlState::NUMERIC_VALUE_OUT_OF_RANGE => of_statement("number-range"),
+        // An index's row.
+        SqlState::PROGRAM_LIMIT_EXCEEDED => of_statement("index-too-long"),
+        // Of the gateway's own functions.
+        ref state if state.code() == "LG000" => of_statement(answer.message()),
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Error::Aborted,
         SqlState::LOCK_NOT_AVAILABLE => Error::Aborted,
         SqlState::QUERY_CANCELED => Error::Timeout,
@@ -37,4 +42,9 @@ pub(super) fn classify(error: &tokio_postgres::Error) -> Error {
         | SqlState::TOO_MANY_CONNECTIONS => Error::Unavailable,
         _ => Error::Other(format!("PostgreSQL: {} ({})", answer.message(), answer.code().code())),
     }
+}
+
+fn of_statement(code: &str) -> Error {
+    Error::found_by_database(code)
+        .unwrap_or_else(|| Error::Other(format!("PostgreSQL: the unknown fault {code}")))
 }

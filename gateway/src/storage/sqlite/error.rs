@@ -3,6 +3,7 @@
 use rusqlite::ffi::{self, ErrorCode};
 
 use super::super::error::{Error, Fault};
+use super::functions::FAULT;
 
 /// Classify an error where it enters.
 pub(super) fn classify(error: &rusqlite::Error) -> Error {
@@ -21,6 +22,14 @@ pub(super) fn classify(error: &rusqlite::Error) -> Error {
     }
     if failure.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER {
         return raised(message.as_deref().unwrap_or_default());
+    }
+    let found = message.as_deref().and_then(|message| match message {
+        // Of its own sum and abs.
+        "integer overflow" => Error::found_by_database("number-range"),
+        _ => message.strip_prefix(FAULT).and_then(Error::found_by_database),
+    });
+    if let Some(found) = found {
+        return found;
     }
     match failure.code {
         ErrorCode::OperationInterrupted => Error::Timeout,

@@ -6,14 +6,17 @@ use rusqlite::functions::{Context, FunctionFlags};
 use super::super::clock::machine_now;
 use super::super::field::format_timestamp;
 use super::super::statement::functions::{ceil, floor, json_contains, round};
+use super::{arithmetic, json_functions};
 
 /// They depend on nothing but their arguments, so indexes and the planner may use them.
 const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
     .union(FunctionFlags::SQLITE_DETERMINISTIC)
     .union(FunctionFlags::SQLITE_INNOCUOUS);
 
-/// Teach a connection all of them. Each gives NULL when an argument is NULL.
-pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+/// Teach a connection all of them. Each but those that change JSON gives NULL when an argument is NULL.
+pub(in super::super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    arithmetic::register(connection, FLAGS)?;
+    json_functions::register(connection, FLAGS)?;
     register_number(connection, "loggia_round", round)?;
     register_number(connection, "loggia_floor", floor)?;
     register_number(connection, "loggia_ceil", ceil)?;
@@ -37,4 +40,12 @@ fn register_number(
     connection.create_scalar_function(name, 1, FLAGS, move |context: &Context<'_>| {
         Ok(context.get::<Option<f64>>(0)?.map(function))
     })
+}
+
+/// What stands before the code in the message of a fault.
+pub(super) const FAULT: &str = "loggia: ";
+
+/// Why a function fails, by a code of `Error::found_by_database`.
+pub(super) fn fault(code: &str) -> rusqlite::Error {
+    rusqlite::Error::UserFunctionError(format!("{FAULT}{code}").into())
 }

@@ -8,7 +8,7 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::Location;
 
 use super::aggregate::{aggregate_name, window_name};
-use super::check::{Checked, Checker, all};
+use super::check::{Checked, Checker, Clause, all};
 use super::functions::Function;
 use super::position::start;
 use super::scope::Scope;
@@ -156,6 +156,7 @@ impl Checker<'_> {
             Function::Abs => return self.abs(call, scope),
             Function::Coalesce => return self.coalesce(call, scope),
             Function::NullIf => return self.null_if(call, scope),
+            Function::JsonAppend => return self.json_append(call, scope),
             Function::JsonObject => return self.json_object(call, scope),
         };
         if arguments.len() != call.arguments.len() {
@@ -231,6 +232,25 @@ impl Checker<'_> {
         Ok(Typed::new(Expression::Call(Function::NullIf, values), common))
     }
 
+    /// It fails where there is no array, and a select should not fail by what it reads.
+    fn json_append(&mut self, call: &Call<'_>, scope: &Scope<'_>) -> Checked<Typed> {
+        if self.clause() != Clause::Set {
+            return self.refuse(call.at, "json_append is for what an update sets only");
+        }
+        let [array, element] = call.arguments.as_slice() else {
+            return self.refuse(call.at, "json_append takes 2 arguments");
+        };
+        let typed = self.expression(array, scope)?;
+        let array = self.coerce(typed, FieldType::Json, start(array))?.expression;
+        let typed = self.expression(element, scope)?;
+        // Whatever it is, it becomes JSON.
+        let known = self.known(&typed).unwrap_or(FieldType::Json);
+        let element = self.coerce(typed, known, start(element))?.expression;
+        let element = Expression::JsonValue(Box::new(element), known);
+        let expression = Expression::Call(Function::JsonAppend, vec![array, element]);
+        Ok(Typed::constant(expression, FieldType::Json))
+    }
+
     /// Names and values in turn.
     fn json_object(&mut self, call: &Call<'_>, scope: &Scope<'_>) -> Checked<Typed> {
         let mut members: Vec<Expression> = Vec::new();
@@ -273,6 +293,7 @@ fn function_name(name: &str) -> Option<Function> {
         "coalesce" => Function::Coalesce,
         "contains_text" => Function::ContainsText,
         "floor" => Function::Floor,
+        "json_append" => Function::JsonAppend,
         "json_contains" => Function::JsonContains,
         "json_object" => Function::JsonObject,
         "length" => Function::Length,

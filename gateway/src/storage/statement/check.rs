@@ -82,6 +82,8 @@ pub(super) enum Clause {
     Having,
     /// The argument of an aggregate or window function.
     Argument,
+    /// A value that an update sets.
+    Set,
 }
 
 /// Which special functions a SELECT has called.

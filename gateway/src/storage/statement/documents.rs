@@ -13,6 +13,7 @@ use super::scope::Scope;
 use super::tree::{Body, Expression, FromItem, Program, Relation, RelationId, Select, Source};
 use super::{Catalog, Condition, Dialect, Fault, Parameter, Rendered, in_force, parse};
 use crate::manifest::{Conditions, ScopeDeclaration};
+use crate::storage::collection::Collection;
 
 /// The collection is the first relation of its statement.
 pub(super) const TARGET: RelationId = 0;
@@ -58,29 +59,35 @@ impl Documents {
     /// parameters are.
     #[must_use]
     pub fn render(&self, dialect: Dialect, given: &[bool]) -> Rendered {
-        let conditions = in_force(&self.conditions, given);
-        let selection = Selection { program: &self.program, conditions: &conditions };
-        Renderer::new(selection, dialect).documents()
+        let conditions = self.in_force(given);
+        Renderer::new(self.selection(&conditions), dialect).documents()
+    }
+
+    pub(super) fn in_force(&self, given: &[bool]) -> Vec<&Expression> {
+        in_force(&self.conditions, given)
+    }
+
+    pub(super) fn selection<'s>(&'s self, conditions: &'s [&'s Expression]) -> Selection<'s> {
+        Selection { program: &self.program, conditions }
     }
 }
 
-impl Checker<'_> {
+impl<'c> Checker<'c> {
     fn scope_statement(&mut self, declaration: &ScopeDeclaration) -> Checked<Documents> {
         self.begin("scope".to_owned());
-        let scope = self.target(&declaration.collection)?;
-        let (filter, conditions) = self.document_conditions(&declaration.conditions, &scope)?;
-        self.documents(&declaration.collection, filter, conditions)
+        let (_, scope) = self.target(&declaration.collection)?;
+        self.documents(&declaration.collection, &declaration.conditions, &scope)
     }
 
     /// Make a collection the one that the statement is about, under its own name.
-    fn target(&mut self, name: &str) -> Checked<Scope<'static>> {
+    pub(super) fn target(&mut self, name: &str) -> Checked<(&'c Collection, Scope<'static>)> {
         let collection = self.known_collection(name, Location { line: 1, column: 1 })?;
         let source =
             Source::Target { table: collection.table.clone(), expires: collection.expires };
         self.relations.push(Relation { source, columns: columns(collection) });
         let mut scope = Scope::new(None);
         scope.add(name.to_owned(), TARGET, false);
-        Ok(scope)
+        Ok((collection, scope))
     }
 
     /// The condition that always holds, and those that may be left out.
@@ -102,15 +109,17 @@ impl Checker<'_> {
         }
     }
 
-    /// Everything that was found out about the documents. A parameter is required unless it
-    /// stands in conditions alone that may be left out.
-    fn documents(
+    /// Check the conditions, which come last: a parameter that only those have which may be left
+    /// out is not required.
+    pub(super) fn documents(
         &mut self,
         collection: &str,
-        filter: Option<Expression>,
-        conditions: Vec<Condition>,
+        conditions: &Conditions,
+        scope: &Scope<'_>,
     ) -> Checked<Documents> {
-        let required = if conditions.is_empty() { self.parameters.len() } else { 0 };
+        let before = self.parameters.len();
+        let (filter, conditions) = self.document_conditions(conditions, scope)?;
+        let required = if filter.is_some() { self.parameters.len() } else { before };
         let parameters = self.typed_parameters(required)?;
         let from = vec![FromItem { relation: TARGET, join: None }];
         let program = Program {

@@ -9,6 +9,9 @@
 //! | `loggia_floor` | REAL | the greatest whole number not above it, as REAL: [`floor`] |
 //! | `loggia_ceil` | REAL | the smallest whole number not below it, as REAL: [`ceil`] |
 //! | `loggia_json_contains` | two TEXT holding JSON | 1 where the first contains the second by the rules of `PostgreSQL`'s `@>`, else 0: [`json_contains`] |
+//! | `loggia_add`, `_subtract`, `_multiply`, `_divide`, `_remainder` | two INTEGER or two REAL | the result, or an error where it is out of range |
+//! | `loggia_json_append` | TEXT holding JSON or NULL, a type, a value | the array with one more element |
+//! | `loggia_set_members` | TEXT holding a body, then types, values and pointers | the body with members set |
 //! | `loggia_timestamp` | INTEGER, microseconds | TEXT, as a column of that type is shown in a result: `format_timestamp` of `field.rs` |
 
 use serde_json::Value;
@@ -28,11 +31,19 @@ pub const SQLITE_FUNCTIONS: &[&str] = &[
     "lag",
     "lead",
     "length",
+    "loggia_add",
     "loggia_ceil",
+    "loggia_divide",
     "loggia_floor",
+    "loggia_json_append",
     "loggia_json_contains",
+    "loggia_multiply",
+    "loggia_remainder",
     "loggia_round",
+    "loggia_set_members",
+    "loggia_subtract",
     "loggia_timestamp",
+    "loggia_version",
     "lower",
     "max",
     "min",
@@ -54,6 +65,7 @@ pub(super) enum Function {
     Coalesce,
     ContainsText,
     Floor,
+    JsonAppend,
     JsonContains,
     JsonObject,
     Length,

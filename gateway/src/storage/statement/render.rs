@@ -167,7 +167,7 @@ impl<'s> Renderer<'s> {
         }
     }
 
-    fn order_by(&mut self, page: &Page<'_>) {
+    pub(super) fn order_by(&mut self, page: &Page<'_>) {
         let keys = &page.order.keys;
         if keys.is_empty() {
             return;
@@ -195,7 +195,7 @@ impl<'s> Renderer<'s> {
         name == "id" && columns.iter().any(|c| c.name == "id" && c.physical.is_some())
     }
 
-    fn limit(&mut self, limit: bool, offset: bool) {
+    pub(super) fn limit(&mut self, limit: bool, offset: bool) {
         match (limit, self.dialect) {
             (true, _) => {
                 self.push(" LIMIT ");

@@ -19,7 +19,7 @@ impl Renderer<'_> {
     }
 
     /// FROM and WHERE: the tenant's visible rows that the conditions hold for.
-    fn target(&mut self) {
+    pub(super) fn target(&mut self) {
         let Selection { program, conditions } = self.selection();
         let Source::Target { table, expires } = &program.relations[TARGET].source else {
             return;

@@ -174,17 +174,30 @@ impl Renderer<'_> {
         }
     }
 
-    /// Division by 0 is an error on `PostgreSQL` and NULL on `SQLite`; here it is NULL.
+    /// Division by 0 is an error on `PostgreSQL` and NULL on `SQLite`; here it is NULL. An
+    /// overflow is an error on `PostgreSQL`, and on `SQLite` where a function of ours computes.
     fn arithmetic(&mut self, operation: Arithmetic, left: &Expression, right: &Expression) {
-        match operation {
-            Arithmetic::Divide | Arithmetic::Remainder => {
-                self.push("(");
-                self.expression(left);
-                let _ = write!(self.sql_mut(), " {} nullif(", operation.symbol());
-                self.around("", right, ", 0))");
+        let checked = match operation {
+            Arithmetic::Add => "loggia_add",
+            Arithmetic::Subtract => "loggia_subtract",
+            Arithmetic::Multiply => "loggia_multiply",
+            Arithmetic::Divide => "loggia_divide",
+            Arithmetic::Remainder => "loggia_remainder",
+        };
+        let divides = matches!(operation, Arithmetic::Divide | Arithmetic::Remainder);
+        let (before, after) = if divides { ("nullif(", ", 0))") } else { ("", ")") };
+        match self.dialect() {
+            Dialect::Postgres => {
+                self.around("(", left, " ");
+                let _ = write!(self.sql_mut(), "{} {before}", operation.symbol());
             }
-            _ => self.infix(left, operation.symbol(), right),
+            Dialect::Sqlite => {
+                let _ = write!(self.sql_mut(), "{checked}(");
+                self.around("", left, ", ");
+                self.push(before);
+            }
         }
+        self.around("", right, after);
     }
 
     fn case(&mut self, branches: &[(Expression, Expression)], otherwise: Option<&Expression>) {

@@ -49,6 +49,13 @@ impl Renderer<'_> {
             }
             (Function::StartsWith, Dialect::Postgres, _) => self.plain("starts_with", arguments),
             (Function::StartsWith, Dialect::Sqlite, [text, part]) => self.starts_with(text, part),
+            (Function::JsonAppend, Dialect::Postgres, [array, element]) => {
+                let around = ["loggia_json_append(", ", coalesce(to_jsonb(", "), 'null'::jsonb))"];
+                self.between(around, array, element);
+            }
+            (Function::JsonAppend, Dialect::Sqlite, [array, element]) => {
+                self.json_append(array, element);
+            }
             (Function::JsonContains, Dialect::Postgres, [json, part]) => {
                 self.between(["(", " @> ", ")"], json, part);
             }
@@ -106,6 +113,16 @@ impl Renderer<'_> {
     fn starts_with(&mut self, text: &Expression, part: &Expression) {
         self.between(["(", " >= ", " AND "], text, part);
         self.between(["", " < (", " || CAST(x'FF' AS TEXT)))"], text, part);
+    }
+
+    /// The element with the form that it takes in JSON: a function does not see that of others.
+    fn json_append(&mut self, array: &Expression, element: &Expression) {
+        let Expression::JsonValue(element, element_type) = element else {
+            return self.push("NULL");
+        };
+        self.around("loggia_json_append(", array, ", ");
+        let _ = write!(self.sql_mut(), "'{}'", element_type.name());
+        self.around(", ", element, ")");
     }
 
     /// The greatest multiple of the width that is not above the timestamp, also before 1970,

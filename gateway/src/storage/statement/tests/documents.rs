@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Bind, Catalog, Dialect, Documents, Fault};
+use super::super::{Bind, Catalog, Delete, Dialect, Documents, Fault, Update};
 use super::collections;
-use crate::manifest::{FieldType, ScopeDeclaration};
+use crate::manifest::{CollectionDeclaration, FieldType, ScopeDeclaration};
+use crate::storage::collection::Collection;
 
 fn scope(declaration: Value) -> Result<Documents, Vec<Fault>> {
     let declaration: ScopeDeclaration =
@@ -62,5 +63,141 @@ fn a_refused_scope_says_where_and_why() {
         let Fault { part: found_part, column: found, reason: found_reason, .. } = &faults[0];
         assert_eq!((found_part.as_str(), *found), (part, column), "{declaration}: {faults:?}");
         assert!(found_reason.contains(reason), "{declaration}: {faults:?}");
+    }
+}
+
+fn update(declaration: &Value) -> Result<Update, Vec<Fault>> {
+    let declaration =
+        serde_json::from_value(declaration.clone()).expect("the declaration is right");
+    Update::compile(&declaration, Catalog::of(&collections()))
+}
+
+#[test]
+fn an_update_picks_under_locks_and_writes_by_the_key() {
+    let update = update(&json!({"name": "u", "update": "edge", "set": {"cost": "cost + :by"},
+        "where": "a = 'p'", "order": {"dear": "cost DESC"}, "locked": "skip"}));
+    let rendered = update.expect("it is right").render(Dialect::Postgres, &[true]);
+    let columns = |of: &str| {
+        let names = ["id", "version", "created_at", "updated_at", "expires_at", "body"];
+        names.map(|name| format!("\"{of}\".\"{name}\"")).join(", ")
+    };
+    assert_eq!(
+        rendered.sql,
+        format!(
+            "WITH \"picked\" AS MATERIALIZED (SELECT \"t0\".\"id\" AS \"id\", \
+             \"t0\".\"f__cost\" AS \"#0\", \"t0\".\"id\" AS \"#1\" \
+             FROM \"test__edge\" AS \"t0\" WHERE \"t0\".\"tenant\" = $1::int4 \
+             AND (\"t0\".\"f__a\" = ('p'::text COLLATE \"C\")) \
+             ORDER BY \"t0\".\"f__cost\" DESC NULLS LAST, \"t0\".\"id\" DESC NULLS LAST \
+             LIMIT $2::int8 FOR UPDATE OF \"t0\" SKIP LOCKED), \
+             \"changed\" AS (UPDATE \"test__edge\" AS \"t0\" \
+             SET \"version\" = nextval('loggia_version'), \"updated_at\" = $3::int8, \
+             \"f__cost\" = (\"t0\".\"f__cost\" + $4::int8), \
+             \"body\" = (\"t0\".\"body\" || jsonb_build_object(('cost'::text COLLATE \"C\"), \
+             (\"t0\".\"f__cost\" + $4::int8))) FROM \"picked\" AS \"p\" \
+             WHERE \"t0\".\"tenant\" = $1::int4 AND \"t0\".\"id\" = \"p\".\"id\" \
+             RETURNING {}, \"p\".\"#0\", \"p\".\"#1\") SELECT {} FROM \"changed\" AS \"c\" \
+             ORDER BY \"c\".\"#0\" DESC NULLS LAST, \"c\".\"#1\" DESC NULLS LAST",
+            columns("t0"),
+            columns("c")
+        )
+    );
+    assert_eq!(rendered.binds, [Bind::Tenant, Bind::Limit, Bind::Now, Bind::Parameter(0)]);
+}
+
+#[test]
+fn a_delete_on_sqlite_is_one_statement() {
+    let declaration = json!({"name": "d", "delete": "edge", "where": ["cost > :cost"]});
+    let declaration = serde_json::from_value(declaration).expect("the declaration is right");
+    let delete = Delete::compile(&declaration, Catalog::of(&collections())).expect("it is right");
+    assert_eq!(
+        delete.render(Dialect::Sqlite, &[false]).sql,
+        "DELETE FROM \"test__edge\" AS \"t0\" WHERE \"t0\".\"rid\" IN (SELECT \"t0\".\"rid\" \
+         FROM \"test__edge\" AS \"t0\" WHERE \"t0\".\"tenant\" = ?1 \
+         ORDER BY \"t0\".\"id\" LIMIT ?2) RETURNING 1"
+    );
+    assert!(!delete.parameters()[0].required);
+}
+
+#[test]
+fn a_refused_update_says_where_and_why() {
+    let set = |field: &str, value: &str| json!({"update": "session", "set": {field: value}});
+    for (declaration, part, column, reason) in [
+        (set("other", "1"), "set other", 1, "other is not a declared field of session"),
+        (set("_version", "1"), "set _version", 1, "not a declared field"),
+        (set("size", "'a'"), "set size", 1, "this is text, where integer is needed"),
+        (set("size", "sum(size)"), "set size", 1, "sum is not allowed here"),
+        (
+            set("size", "row_number() OVER (ORDER BY id)"),
+            "set size",
+            1,
+            "among the columns of a SELECT only",
+        ),
+        (set("size", "size + none"), "set size", 8, "no column none"),
+        (set("size", "size = 1, tenant = 2"), "set size", 9, "unexpected ,"),
+        (set("size", "size WHERE 1 = 1"), "set size", 6, "unexpected WHERE"),
+        (set("title", "json_append(meta, 1)"), "set title", 1, "this is json, where text"),
+        (set("meta", "json_append(tags, 1)"), "set meta", 13, "this is text[], where json"),
+        (set("meta", "json_append(meta)"), "set meta", 1, "takes 2 arguments"),
+        (
+            json!({"update": "session", "set": {"size": "1"}, "where": "json_contains(meta, json_append(meta, 1))"}),
+            "where",
+            21,
+            "json_append is for what an update sets only",
+        ),
+        (
+            json!({"update": "session", "set": {"size": "1"}, "order": {"o": "size + 1"}}),
+            "order o",
+            1,
+            "an order takes names of columns only",
+        ),
+        (
+            json!({"update": "edge", "expires": "never"}),
+            "expires",
+            1,
+            "documents of edge do not expire",
+        ),
+        (json!({"update": "session", "expires": "'soon'"}), "expires", 1, "this is text"),
+        (json!({"update": "none", "set": {"a": "1"}}), "update", 1, "none is not a collection"),
+    ] {
+        let mut declaration = declaration;
+        declaration["name"] = json!("u");
+        let faults = update(&declaration).expect_err("it must be refused");
+        let Fault { part: found_part, column: found, reason: found_reason, .. } = &faults[0];
+        assert_eq!((found_part.as_str(), *found), (part, column), "{declaration}: {faults:?}");
+        assert!(found_reason.contains(reason), "{declaration}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_field_whose_place_others_share_cannot_be_set() {
+    let declaration: CollectionDeclaration = serde_json::from_value(json!({
+        "name": "c", "fields": {
+            "whole": {"type": "json", "path": "/a"},
+            "part": {"type": "text", "path": "/a/b"},
+            "either": {"type": "text", "path": ["/x", "/y/0"]},
+            "late": {"type": "text", "path": ["/z", "/ab"]},
+            "same": {"type": "integer", "path": "/ab"},
+            "free": {"type": "text", "path": ["/free", "/older"]},
+        },
+    }))
+    .expect("the declaration is right");
+    let collections = [Collection::new("test", &declaration).expect("it is a collection")];
+    for (field, reason) in [
+        ("whole", Some("overlaps that of part")),
+        ("part", Some("overlaps that of whole")),
+        ("either", Some("may lead into an array")),
+        ("late", Some("overlaps that of same")),
+        ("same", Some("overlaps that of late")),
+        ("free", None),
+    ] {
+        let declaration = json!({"name": "u", "update": "c", "set": {field: "NULL"}});
+        let declaration = serde_json::from_value(declaration).expect("the declaration is right");
+        let compiled = Update::compile(&declaration, Catalog::of(&collections));
+        match (compiled, reason) {
+            (Ok(_), None) => {}
+            (Err(faults), Some(reason)) => assert!(faults[0].reason.contains(reason), "{faults:?}"),
+            (compiled, _) => panic!("{field}: {compiled:?}"),
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! Rendered statements, run on `SQLite`.
 
-use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, params_from_iter};
@@ -11,11 +10,12 @@ use super::cases::{NOW, cases, documents};
 use super::{collections, compile};
 use crate::manifest::FieldType;
 use crate::storage::collection::Collection;
+use crate::storage::sqlite::register_functions;
 
 /// A database with both tenants' documents.
 fn database() -> Connection {
     let mut connection = Connection::open_in_memory().expect("it opens");
-    register(&connection);
+    register_functions(&connection).expect("they register");
     let documents = documents();
     for collection in collections() {
         create(&connection, &collection);
@@ -42,32 +42,6 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
         _ => false,
     };
     if allowed { Authorization::Allow } else { Authorization::Deny }
-}
-
-fn register(connection: &Connection) {
-    let flags = FunctionFlags::SQLITE_DETERMINISTIC
-        | FunctionFlags::SQLITE_INNOCUOUS
-        | FunctionFlags::SQLITE_UTF8;
-    let number = |name, function: fn(f64) -> f64| {
-        let body = move |context: &Context<'_>| Ok(context.get::<Option<f64>>(0)?.map(function));
-        connection.create_scalar_function(name, 1, flags, body).expect("it registers");
-    };
-    number("loggia_round", functions::round);
-    number("loggia_floor", functions::floor);
-    number("loggia_ceil", functions::ceil);
-    let timestamp = |context: &Context<'_>| {
-        Ok(context.get::<Option<i64>>(0)?.map(crate::storage::field::format_timestamp))
-    };
-    connection
-        .create_scalar_function("loggia_timestamp", 1, flags, timestamp)
-        .expect("it registers");
-    let contains = |context: &Context<'_>| {
-        let (text, part) = (context.get::<Option<String>>(0)?, context.get::<Option<String>>(1)?);
-        Ok(text.zip(part).and_then(|(text, part)| functions::json_contains(&text, &part)))
-    };
-    connection
-        .create_scalar_function("loggia_json_contains", 2, flags, contains)
-        .expect("it registers");
 }
 
 fn create(connection: &Connection, collection: &Collection) {
@@ -187,6 +161,7 @@ impl Run<'_> {
             Bind::Key(place) => self.cursor[place].clone(),
             Bind::Limit => SqlValue::Integer(self.limit),
             Bind::Offset => SqlValue::Integer(self.offset),
+            Bind::Ids => SqlValue::Null,
         }
     }
 }

@@ -1,0 +1,210 @@
+//! One call of an `update` or `delete` statement: its text chosen, run, and what came of it
+//! checked.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use tokio::time::Instant;
+
+use super::Tenant;
+use super::apply::{Effect, violated};
+use super::document::Document;
+use super::error::Error;
+use super::prepare::{PreparedBody, at};
+use super::schema::{CollectionPlan, Text, remember};
+use super::session::documents;
+use super::sql::{Query, SqlRows, SqlValue};
+use super::statement::{Bind, Delete, Dialect, Parameter, Update};
+use super::transaction::Transaction;
+
+/// An `update` or `delete` statement with the texts that were rendered for it so far.
+#[derive(Debug)]
+pub(super) struct ChangePlan {
+    kind: Kind,
+    dialect: Dialect,
+    /// By which parameters are given.
+    texts: RwLock<HashMap<Vec<bool>, Arc<Text>>>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// With the text that changes documents by their ids, on `SQLite`.
+    Update(Update, Option<Text>),
+    Delete(Delete),
+}
+
+impl ChangePlan {
+    pub(super) fn update(update: Update, dialect: Dialect) -> Self {
+        let change = (dialect == Dialect::Sqlite).then(|| update.render_change().into());
+        Self { kind: Kind::Update(update, change), dialect, texts: RwLock::default() }
+    }
+
+    pub(super) fn delete(delete: Delete, dialect: Dialect) -> Self {
+        Self { kind: Kind::Delete(delete), dialect, texts: RwLock::default() }
+    }
+
+    /// The name of the collection that it writes to.
+    pub(super) fn collection(&self) -> &str {
+        match &self.kind {
+            Kind::Update(update, _) => update.collection(),
+            Kind::Delete(delete) => delete.collection(),
+        }
+    }
+
+    pub(super) fn parameters(&self) -> &[Parameter] {
+        match &self.kind {
+            Kind::Update(update, _) => update.parameters(),
+            Kind::Delete(delete) => delete.parameters(),
+        }
+    }
+
+    fn render(&self, given: &Vec<bool>) -> Arc<Text> {
+        remember(&self.texts, given, || match &self.kind {
+            Kind::Update(update, _) => update.render(self.dialect, given),
+            Kind::Delete(delete) => delete.render(self.dialect, given),
+        })
+    }
+}
+
+/// A call of such a statement.
+#[derive(Debug)]
+pub(super) struct ChangeWhere<'a> {
+    pub(super) plan: &'a ChangePlan,
+    pub(super) collection: &'a CollectionPlan,
+    pub(super) tenant: Tenant,
+    pub(super) now: i64,
+    pub(super) document_bytes: usize,
+    pub(super) deadline: Instant,
+    /// By the place of the parameter.
+    pub(super) arguments: Vec<Option<SqlValue>>,
+    /// The most documents to take; 0 for all.
+    pub(super) limit: u32,
+    /// The most that the request may still write.
+    pub(super) budget: u32,
+}
+
+/// What a call did.
+#[derive(Debug)]
+pub(super) struct Changed {
+    /// How many documents it wrote or deleted.
+    pub(super) count: u32,
+    /// Those that it wrote, in the statement's order.
+    pub(super) documents: Vec<Document>,
+}
+
+impl ChangeWhere<'_> {
+    /// Run it so that a failure undoes this call alone.
+    pub(super) async fn run_guarded(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<Changed, Error> {
+        let changed = self.attempt(transaction, false).await;
+        match changed {
+            // The value may be held by an expired document, which gives way.
+            Err(Error::Duplicate(_)) if self.collection.sql.evict_expired.is_some() => {
+                self.attempt(transaction, true).await
+            }
+            changed => changed,
+        }
+    }
+
+    /// Run it in a transaction that holds nothing else.
+    pub(super) async fn run_alone(&self, transaction: &mut Transaction) -> Result<Changed, Error> {
+        match self.collection.sql.evict_expired {
+            // It may take two attempts.
+            Some(_) => self.run_guarded(transaction).await,
+            None => self.run(transaction, false).await,
+        }
+    }
+
+    async fn attempt(&self, transaction: &mut Transaction, evicts: bool) -> Result<Changed, Error> {
+        transaction.savepoint(self.deadline).await?;
+        let changed = self.run(transaction, evicts).await;
+        match &changed {
+            Ok(_) => transaction.release_savepoint(self.deadline).await?,
+            // The whole transaction ends with it.
+            Err(error) if error.ends_request() => {}
+            Err(_) => transaction.rollback_to_savepoint(self.deadline).await?,
+        }
+        changed
+    }
+
+    async fn run(&self, transaction: &mut Transaction, evicts: bool) -> Result<Changed, Error> {
+        if let (Some(evict), true) = (&self.collection.sql.evict_expired, evicts) {
+            let binds = vec![SqlValue::Integer(self.tenant.key()), SqlValue::Integer(self.now)];
+            let query = Query { sql: Arc::clone(&evict.sql), binds };
+            transaction.run(query, self.deadline).await?;
+        }
+        let given: Vec<bool> = self.arguments.iter().map(Option::is_some).collect();
+        let rows = self.query(transaction, &self.plan.render(&given), &[]).await?;
+        let count = self.within_budget(rows.len())?;
+        let documents = match &self.plan.kind {
+            Kind::Delete(_) => Vec::new(),
+            Kind::Update(_, None) => documents(rows)?,
+            Kind::Update(_, Some(_)) if count == 0 => Vec::new(),
+            Kind::Update(_, Some(change)) => {
+                let ids: Vec<String> =
+                    rows.values.into_iter().filter_map(SqlValue::into_text).collect();
+                let rows = self.query(transaction, change, &ids).await?;
+                in_order(documents(rows)?, &ids)
+            }
+        };
+        documents.iter().try_for_each(|document| self.check(document))?;
+        Ok(Changed { count, documents })
+    }
+
+    fn within_budget(&self, count: usize) -> Result<u32, Error> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if count > self.budget {
+            return Err(Error::LimitExceeded("documents_written"));
+        }
+        Ok(count)
+    }
+
+    /// What a body must be is checked where the gateway checks any body, so that both databases
+    /// refuse the same; the call is undone when one is refused.
+    fn check(&self, document: &Document) -> Result<(), Error> {
+        let Document { id, body, .. } = document;
+        PreparedBody::new(self.collection, id, body.clone(), self.document_bytes)
+            .map(drop)
+            .map_err(at(0, id))
+    }
+
+    async fn query(
+        &self,
+        transaction: &mut Transaction,
+        text: &Text,
+        ids: &[String],
+    ) -> Result<SqlRows, Error> {
+        let value = |bind: &Bind| match *bind {
+            Bind::Tenant => SqlValue::Integer(self.tenant.key()),
+            Bind::Now => SqlValue::Integer(self.now),
+            Bind::Parameter(place) => self.arguments[place].clone().unwrap_or(SqlValue::Null),
+            Bind::Limit => SqlValue::Integer(self.take()),
+            Bind::Ids => SqlValue::Texts(ids.to_vec()),
+            // What is changed has no pages.
+            Bind::Key(_) | Bind::Offset => SqlValue::Null,
+        };
+        let binds = text.binds.iter().map(value).collect();
+        let query = Query { sql: Arc::clone(&text.sql), binds };
+        let rows = transaction.run(query, self.deadline).await;
+        let effect = match self.plan.kind {
+            Kind::Update(..) => Effect::Write,
+            Kind::Delete(_) => Effect::Delete,
+        };
+        rows.map_err(|error| violated(error, &self.collection.collection, effect))
+    }
+
+    /// One more than the budget allows shows that there are more.
+    fn take(&self) -> i64 {
+        let most = i64::from(self.budget) + 1;
+        if self.limit == 0 { most } else { most.min(self.limit.into()) }
+    }
+}
+
+/// Documents in the order of their ids in a list.
+fn in_order(documents: Vec<Document>, ids: &[String]) -> Vec<Document> {
+    let mut by_id: HashMap<String, Document> =
+        documents.into_iter().map(|document| (document.id.clone(), document)).collect();
+    ids.iter().filter_map(|id| by_id.remove(id)).collect()
+}
