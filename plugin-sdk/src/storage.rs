@@ -33,11 +33,13 @@
 mod collection;
 mod select;
 mod sweep;
+mod update;
 mod write;
 
 pub use self::collection::{Collection, Document};
 pub use self::select::{Select, select};
 pub use self::sweep::sweep;
+pub use self::update::{DeleteWhere, UpdateWhere, delete_where, update_where};
 pub use self::write::{Write, apply};
 pub use crate::bindings::loggia::plugin::storage::{Page, Rows};
 pub use crate::bindings::loggia::plugin::types::{

@@ -53,7 +53,11 @@ pub(super) fn outcome(outcome: Outcome) -> types::Outcome {
     }
 }
 
-pub(super) fn value(value: types::Value) -> Value {
+pub(super) fn arguments(arguments: Vec<(String, types::Value)>) -> Vec<(String, Value)> {
+    arguments.into_iter().map(|(name, argument)| (name, value(argument))).collect()
+}
+
+fn value(value: types::Value) -> Value {
     match value {
         types::Value::Null => Value::Null,
         types::Value::Boolean(value) => Value::Boolean(value),

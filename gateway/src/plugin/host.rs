@@ -109,13 +109,35 @@ impl storage::Host for HostState {
         arguments: Vec<(String, types::Value)>,
         page: Option<storage::Page>,
     ) -> Result<std::result::Result<storage::Rows, types::Error>> {
-        let arguments: Vec<_> =
-            arguments.into_iter().map(|(name, value)| (name, convert::value(value))).collect();
+        let arguments = convert::arguments(arguments);
         let page = page.map(convert::page);
         let call = self.storage_call()?;
         for_guest(
             call.session.select(&statement, &arguments, page.as_ref()).await.map(convert::rows),
         )
+    }
+
+    async fn update_where(
+        &mut self,
+        statement: String,
+        arguments: Vec<(String, types::Value)>,
+        limit: u32,
+    ) -> Result<std::result::Result<Vec<types::Document>, types::Error>> {
+        let arguments = convert::arguments(arguments);
+        let call = self.storage_call()?;
+        let changed = call.session.update_where(&statement, &arguments, limit).await;
+        for_guest(changed.map(|documents| documents.into_iter().map(convert::document).collect()))
+    }
+
+    async fn delete_where(
+        &mut self,
+        statement: String,
+        arguments: Vec<(String, types::Value)>,
+        limit: u32,
+    ) -> Result<std::result::Result<u64, types::Error>> {
+        let arguments = convert::arguments(arguments);
+        let call = self.storage_call()?;
+        for_guest(call.session.delete_where(&statement, &arguments, limit).await)
     }
 
     async fn sweep(

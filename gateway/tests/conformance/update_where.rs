@@ -4,8 +4,13 @@ use loggia::manifest::Mode;
 use loggia::storage::{Change, Document, Error, Expiry, SessionOptions, Value, Write};
 use serde_json::{Value as Json, json};
 
+use crate::harness::faults::{patient, route};
 use crate::harness::store::{TestStore, install, options, owned, put, write};
-use crate::harness::stores_on_both_databases;
+use crate::harness::{TestGateway, on_both_databases, stores_on_both_databases};
+
+on_both_databases! {
+    a_plugin_updates_and_deletes_over_http with patient,
+}
 
 stores_on_both_databases! { declaring jobs:
     an_update_sets_members_and_columns_alike,
@@ -711,4 +716,25 @@ async fn a_changed_body_must_match_the_collections_schema(store: TestStore) {
         session.commit().await.unwrap();
         assert_same(&body(&store.get("part", "1").await.unwrap()), &json!({"n": 1}));
     }
+}
+
+async fn a_plugin_updates_and_deletes_over_http(gateway: &TestGateway) {
+    for (id, title, amount) in [("a", "x", 3), ("b", "x", 1), ("c", "y", 2), ("d", "x", 2)] {
+        gateway.put_document(id, &json!({"title": title, "amount": amount})).await;
+    }
+    let answer = gateway.post(&route("raise?by=10&title=x&limit=2")).await.assert_status(200);
+    let items = answer.json()["items"].clone();
+    assert_eq!((&items[0]["id"], &items[1]["id"]), (&json!("b"), &json!("d")));
+    let expected = json!({"title": "x", "amount": 11, "extra": [{"raised": 10}]});
+    assert_eq!(items[0]["body"], expected);
+    gateway.assert_stored("b", &expected).await;
+    // Without the title: all of them.
+    let answer = gateway.post(&route("raise?by=1")).await.assert_status(200);
+    assert_eq!(answer.json()["items"].as_array().unwrap().len(), 4);
+    let refused = gateway.post(&route(&format!("raise?by={}", i64::MAX))).await;
+    refused.assert_status(422);
+    let answer = gateway.post(&route("clear?title=x&limit=2")).await.assert_status(200);
+    assert_eq!(answer.json(), json!({"deleted": 2}));
+    let answer = gateway.post(&route("clear?title=x")).await.assert_status(200);
+    assert_eq!(answer.json(), json!({"deleted": 1}));
 }

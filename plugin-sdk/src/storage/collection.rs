@@ -132,7 +132,7 @@ impl<T> Document<T> {
 }
 
 impl Document<String> {
-    fn from_wit(document: types::Document) -> Self {
+    pub(super) fn from_wit(document: types::Document) -> Self {
         Self {
             id: document.id,
             version: document.version,

@@ -2,7 +2,7 @@
 
 use loggia_plugin_sdk::{
     Collection, Document, Expiry, Failure, Page, Problem, Request, Response, Timestamp, Written,
-    select, storage,
+    delete_where, select, storage, update_where,
 };
 
 pub(crate) const DOCUMENTS: Collection = Collection::new("document");
@@ -87,4 +87,29 @@ fn stored(written: Written) -> Response {
 
 fn not_found() -> Problem {
     Problem::not_found("there is no such document")
+}
+
+/// Add to the amounts of documents, and tell which were changed.
+pub(crate) fn raise(request: &Request) -> Result<Response, Failure> {
+    let changed = update_where("raise")
+        .optional_arg("by", request.query_as::<i64>("by")?)
+        .optional_arg("title", request.query("title"))
+        .limit(request.query_as("limit")?.unwrap_or(0))
+        .run::<serde_json::Value>()?;
+    let item = |document: Document<serde_json::Value>| {
+        serde_json::json!({
+            "id": document.id, "version": document.version, "body": document.body,
+        })
+    };
+    let items: Vec<_> = changed.into_iter().map(item).collect();
+    Response::serialize(200, &serde_json::json!({"items": items}))
+}
+
+/// Delete the documents of a title, and count them.
+pub(crate) fn clear(request: &Request) -> Result<Response, Failure> {
+    let deleted = delete_where("clear")
+        .optional_arg("title", request.query("title"))
+        .limit(request.query_as("limit")?.unwrap_or(0))
+        .run()?;
+    Response::serialize(200, &serde_json::json!({"deleted": deleted}))
 }

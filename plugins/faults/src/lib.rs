@@ -36,6 +36,8 @@ impl Plugin for Faults {
             "apply" => apply::apply(&request),
             "increment" => apply::increment(&request),
             "sweep" => documents::sweep(),
+            "raise" => documents::raise(&request),
+            "clear" => documents::clear(&request),
             "loop" => breach::run_forever(&request),
             "trap" => breach::trap(&request),
             "recurse" => breach::recurse(&request),

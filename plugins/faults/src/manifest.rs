@@ -11,6 +11,8 @@ pub(crate) fn manifest() -> Manifest {
     let manifest = Manifest::new("faults", env!("CARGO_PKG_VERSION"), summary)
         .collection(document())
         .statement(list())
+        .statement(raise())
+        .statement(clear())
         .header("x-test");
     let operations = documents().into_iter().chain(breaches()).chain(output()).chain(probes());
     operations.fold(manifest, Manifest::operation)
@@ -47,6 +49,19 @@ fn list() -> Statement {
     .order("amount", "amount")
 }
 
+fn raise() -> Statement {
+    Statement::update("raise", "document")
+        .set("amount", "coalesce(amount, 0) + :by")
+        .set("extra", "json_append(extra, json_object('raised', :by))")
+        .condition("title = :title")
+        .order("lowest", "amount")
+        .skip_locked()
+}
+
+fn clear() -> Statement {
+    Statement::delete("clear", "document").filter("title = :title").order("lowest", "amount")
+}
+
 fn documents() -> Vec<Operation> {
     let ttl = Param::integer().between(1, 1_000_000).describe("Without it: no time to live.");
     vec![
@@ -69,6 +84,13 @@ fn documents() -> Vec<Operation> {
             .param("cursor", Param::string())
             .param("total", Param::boolean().default(false)),
         Operation::post("apply", "/apply", "Apply a list of writes in one call.").json_body(),
+        Operation::post("raise", "/raise", "Add to the amount of documents.")
+            .required_param("by", Param::integer())
+            .param("title", Param::string())
+            .param("limit", Param::integer().between(0, 1_000_000).default(0)),
+        Operation::post("clear", "/clear", "Delete the documents of a title.")
+            .required_param("title", Param::string())
+            .param("limit", Param::integer().between(0, 1_000_000).default(0)),
         Operation::post("sweep", "/sweep", "Delete what has expired, and count it."),
         Operation::post("increment", "/increment/{id}", "Add one to the member amount."),
         Operation::post("echo", "/echo/{first}/{second}", "Tell what the plugin was told.")
