@@ -55,6 +55,8 @@ pub struct Storage {
     pub pool_size: u32,
     /// How long a request waits for a connection, in milliseconds.
     pub acquire_timeout_ms: u64,
+    /// How many requests may wait for a connection; more are refused at once.
+    pub max_waiters: u32,
     /// How often a request that lost a race runs again.
     pub retries: u32,
     /// The pause before the first of these runs, in milliseconds; doubled each time, with jitter.
@@ -154,6 +156,7 @@ impl Default for Storage {
             url_file: None,
             pool_size: 10,
             acquire_timeout_ms: 500,
+            max_waiters: 256,
             retries: 3,
             retry_backoff_ms: 50,
             sweep_interval_s: 30,

@@ -43,7 +43,7 @@ pub use document::{
     Change, Document, Expiry, Otherwise, Outcome, Page, Precondition, Rows, Value, Write,
 };
 pub use error::{Error, Fault, Mismatch};
-pub use postgres::Options as PostgresOptions;
+pub use postgres::{Options as PostgresOptions, PoolState};
 pub use schema::Schema;
 pub use session::{Session, SessionOptions};
 pub use store::{InUse, InstallError, Location, Storage, Tenant};

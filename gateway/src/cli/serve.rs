@@ -94,6 +94,7 @@ fn location(config: &Config) -> anyhow::Result<Location> {
             url,
             pool_size: config.storage.pool_size,
             acquire_timeout: Duration::from_millis(config.storage.acquire_timeout_ms),
+            max_waiters: config.storage.max_waiters,
         }));
     }
     // Not the URL itself: it may hold a password.

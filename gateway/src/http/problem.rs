@@ -182,12 +182,28 @@ fn storage_problem(error: storage::Error) -> Problem {
             "storage-timeout",
             "the database did not answer in time",
         ),
-        storage::Error::Unavailable => Problem::new(
+        storage::Error::Unavailable => {
+            unavailable("storage-unavailable", "the database cannot be reached; try again")
+        }
+        storage::Error::PoolExhausted => {
+            unavailable("pool-exhausted", "no connection to the database was free; try again")
+        }
+        storage::Error::Saturated => {
+            unavailable("storage-saturated", "the database accepts no more connections; try again")
+        }
+        storage::Error::ReadOnly => {
+            unavailable("storage-read-only", "the database accepts no writes now; try again")
+        }
+        storage::Error::SchemaDrift => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "storage-unavailable",
-            "the database cannot be reached or has no free connection; try again",
-        )
-        .retry_after(1),
+            "schema-drift",
+            "the database lacks a table or a column of the plugin",
+        ),
+        storage::Error::StorageFull => Problem::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "storage-full",
+            "the database has no room left",
+        ),
         storage::Error::OutcomeUnknown => Problem {
             committed: Committed::Unknown,
             ..Problem::new(
@@ -203,6 +219,10 @@ fn storage_problem(error: storage::Error) -> Problem {
             "the database failed; the gateway's log says how",
         ),
     }
+}
+
+fn unavailable(code: &str, detail: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(1)
 }
 
 /// Status and headers were checked by the plugin layer before the rollback.

@@ -96,7 +96,13 @@ pub(super) fn error(error: Error) -> types::Error {
         Error::LimitExceeded(name) => types::Error::LimitExceeded(name.to_owned()),
         Error::Aborted => types::Error::Aborted,
         Error::Timeout => types::Error::Timeout,
-        Error::Unavailable | Error::OutcomeUnknown => types::Error::Unavailable,
+        Error::Unavailable
+        | Error::PoolExhausted
+        | Error::Saturated
+        | Error::StorageFull
+        | Error::ReadOnly
+        | Error::SchemaDrift
+        | Error::OutcomeUnknown => types::Error::Unavailable,
         Error::Other(why) => {
             // The text may name tables; it is for the operator.
             tracing::error!(error = %why, "a storage call failed");

@@ -37,9 +37,24 @@ pub enum Error {
     /// The request's deadline has passed.
     #[error("the database did not answer before the request's deadline")]
     Timeout,
-    /// The database cannot be reached, or has no room for another connection.
+    /// The database cannot be reached.
     #[error("the database is not available")]
     Unavailable,
+    /// All connections are in use, and too many requests wait for one, or this one for too long.
+    #[error("no connection to the database was free in time")]
+    PoolExhausted,
+    /// The database accepts no more connections.
+    #[error("the database accepts no more connections")]
+    Saturated,
+    /// The database has no room left.
+    #[error("the database has no room left")]
+    StorageFull,
+    /// The database accepts no writes now.
+    #[error("the database is read-only")]
+    ReadOnly,
+    /// The database lacks a table or a column that was there when the plugin was loaded.
+    #[error("the tables are not those of the plugin's manifest")]
+    SchemaDrift,
     /// The connection broke while the commit was under way.
     #[error("the connection broke during the commit: whether it took place is not known")]
     OutcomeUnknown,
@@ -58,6 +73,11 @@ impl Error {
                 | Self::Aborted
                 | Self::Timeout
                 | Self::Unavailable
+                | Self::PoolExhausted
+                | Self::Saturated
+                | Self::StorageFull
+                | Self::ReadOnly
+                | Self::SchemaDrift
                 | Self::OutcomeUnknown
         )
     }

@@ -1,25 +1,32 @@
 //! `PostgreSQL`: a pool of connections, and transactions on them.
 //!
 //! A connection that leaves the pool is dirty until its transaction has ended and every answer
-//! was read; a dirty one is closed, never handed out again. `connection.rs` holds one connection,
-//! `transaction.rs` a transaction on it.
+//! was read; a dirty one is closed, never handed out again. `pool.rs` keeps connections, `connection.rs`
+//! holds one, `transaction.rs` a transaction on it, and `outcome.rs` finds out how one has ended
+//! whose answer was lost.
 
 mod connection;
+mod connector;
 mod error;
+mod outcome;
+mod pool;
 mod transaction;
 mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::clock::Clock;
 use super::error::Error;
 use super::migrations;
 use super::sql::{Query, SqlRows};
 use super::statement::Dialect;
-use connection::{Connector, PooledConnection};
+use connector::Connector;
+use error::Failure;
+pub use pool::PoolState;
+use pool::{Pool, PoolOptions, PooledConnection};
 pub(super) use transaction::Transaction;
 
 /// How to reach a database and how many connections to keep.
@@ -31,52 +38,71 @@ pub struct Options {
     pub pool_size: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
+    /// How many requests may wait for a connection; more are refused at once.
+    pub max_waiters: u32,
+}
+
+impl Options {
+    /// The defaults of `gateway.toml` for this URL.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            pool_size: 10,
+            acquire_timeout: Duration::from_millis(500),
+            max_waiters: 256,
+        }
+    }
 }
 
 /// The gateway's connections to one `PostgreSQL` database.
 #[derive(Debug)]
 pub(super) struct Postgres {
-    pool: bb8::Pool<Connector>,
+    pool: Pool,
     connector: Connector,
 }
 
 impl Postgres {
-    /// Bring the gateway's own tables up to date and open the pool.
+    /// Bring the gateway's own tables up to date and make the pool.
     pub(super) async fn open(options: &Options, clock: Arc<Clock>) -> Result<Self, Error> {
-        let connector = Connector::new(&options.url, clock)?;
+        let connector = Connector::new(options, clock)?;
         migrate(&connector).await?;
-        let pool = bb8::Pool::builder()
-            .max_size(options.pool_size)
-            // bb8 uses this also as the longest pause between attempts to reconnect.
-            .connection_timeout(options.acquire_timeout)
-            // Would cost a round trip for each request; a dead connection is told by its use.
-            .test_on_check_out(false)
-            .error_sink(Box::new(connection::LogErrors))
-            .build(connector.clone())
-            .await?;
-        Ok(Self { pool, connector })
+        let pool_options = PoolOptions {
+            size: options.pool_size,
+            acquire_timeout: options.acquire_timeout,
+            max_waiters: options.max_waiters,
+        };
+        Ok(Self { pool: Pool::new(connector.clone(), pool_options), connector })
     }
 
     async fn acquire(&self, deadline: Instant) -> Result<PooledConnection, Error> {
-        match tokio::time::timeout_at(deadline, self.pool.get_owned()).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(bb8::RunError::User(error))) => Err(error),
-            Ok(Err(bb8::RunError::TimedOut)) => Err(Error::Unavailable),
-            Err(_elapsed) => Err(Error::Timeout),
+        self.pool.acquire(deadline).await
+    }
+
+    /// Run one statement by itself, on any connection.
+    async fn run_once(&self, query: &Query, deadline: Instant) -> Result<SqlRows, Failure> {
+        let mut connection = self.acquire(deadline).await.map_err(Failure::Answered)?;
+        let rows = connection.run_alone(query, deadline).await;
+        if let Err(Failure::Lost { .. }) = rows {
+            self.pool.lost(connection.generation);
         }
+        rows
     }
 
     /// Run one statement by itself, outside the path of requests: nobody waits for it, so it is
-    /// patient where a request would rather fail.
+    /// patient where a request would rather fail. It may run twice.
     pub(super) async fn run(&self, query: &Query) -> Result<SqlRows, Error> {
         let deadline = Instant::now() + Duration::from_secs(30);
-        let mut connection = loop {
-            match self.acquire(deadline).await {
-                Err(Error::Unavailable) if Instant::now() < deadline => {}
-                acquired => break acquired?,
+        loop {
+            match self.run_once(query, deadline).await.map_err(Error::from) {
+                Err(Error::Unavailable | Error::PoolExhausted | Error::Saturated)
+                    if Instant::now() + PATIENT_PAUSE < deadline =>
+                {
+                    sleep(PATIENT_PAUSE).await;
+                }
+                rows => return rows,
             }
-        };
-        connection.run_alone(query, deadline).await
+        }
     }
 
     /// Run DDL in one transaction, one gateway at a time.
@@ -94,12 +120,14 @@ impl Postgres {
         done
     }
 
-    /// Connections that are not in the pool now.
-    pub(super) fn connections_out(&self) -> u32 {
-        let state = self.pool.state();
-        state.connections - state.idle_connections
+    /// What the pool holds now.
+    pub(super) fn pool(&self) -> PoolState {
+        self.pool.state()
     }
 }
+
+/// Between two tries of a statement that nobody waits for.
+const PATIENT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Held while the schema is changed; any number, as long as it stays the same.
 const INSTALL_LOCK: i64 = 0x6c6f_6767_6961;

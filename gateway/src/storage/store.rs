@@ -9,7 +9,7 @@ use rand::Rng as _;
 use super::clock::Clock;
 use super::cursor::Seal;
 use super::error::Error;
-use super::postgres::{self, Postgres};
+use super::postgres::{self, PoolState, Postgres};
 use super::schema::Schema;
 use super::session::{Session, SessionOptions};
 use super::sql::{Query, SqlRows, SqlValue};
@@ -193,7 +193,7 @@ impl Storage {
     pub fn in_use(&self) -> InUse {
         InUse {
             connections: match &self.backend {
-                Backend::Postgres(postgres) => postgres.connections_out(),
+                Backend::Postgres(postgres) => postgres.pool().in_use,
                 Backend::Sqlite(sqlite) => sqlite.transactions_open(),
             },
         }
@@ -202,6 +202,15 @@ impl Storage {
     /// Run one of the gateway's own statements, by itself.
     pub(super) async fn run(&self, sql: &str, binds: Vec<SqlValue>) -> Result<SqlRows, Error> {
         self.backend.run(sql, binds).await
+    }
+
+    /// The pool of connections; `None` on `SQLite`, which has none.
+    #[must_use]
+    pub fn pool(&self) -> Option<PoolState> {
+        match &self.backend {
+            Backend::Postgres(postgres) => Some(postgres.pool()),
+            Backend::Sqlite(_) => None,
+        }
     }
 
     pub(super) fn seal(&self) -> &Seal {

@@ -99,9 +99,9 @@ fn location(url: &str) -> Location {
     match url.strip_prefix("sqlite:") {
         Some(path) => Location::Sqlite(path.into()),
         None => Location::Postgres(PostgresOptions {
-            url: url.to_owned(),
             pool_size: 4,
             acquire_timeout: Duration::from_secs(30),
+            ..PostgresOptions::new(url)
         }),
     }
 }

@@ -273,7 +273,7 @@ async fn every_request_is_answered_with_two_connections(gateway: &TestGateway) {
             200 | 201 => stored.push(id),
             _ => {
                 assert!(!gateway.is_sqlite(), "{answer:?}");
-                answer.assert_problem(503, "storage-unavailable");
+                answer.assert_problem(503, "pool-exhausted");
                 assert_eq!(answer.header("retry-after"), Some("1"));
             }
         }

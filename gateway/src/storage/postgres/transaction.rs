@@ -8,9 +8,10 @@ use tokio::time::{Instant, timeout};
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
 use super::super::transaction::TransactionMode;
-use super::Postgres;
-use super::connection::PooledConnection;
-use super::error::classify;
+use super::connection::Answer;
+use super::error::{Failure, classify};
+use super::pool::PooledConnection;
+use super::{Postgres, outcome};
 
 /// A transaction, or in autocommit mode the right to run statements by themselves.
 pub(crate) struct Transaction {
@@ -19,13 +20,15 @@ pub(crate) struct Transaction {
     /// Set by the first statement. Dropping it before the end closes the connection, and with it
     /// the server ends the transaction.
     connection: Option<PooledConnection>,
+    /// The server's number of a transaction that writes, by which it remembers the end.
+    number: Option<String>,
     /// Set by an error that no savepoint caught: the server accepts nothing more but its end.
     broken: bool,
 }
 
 impl Transaction {
     pub(in super::super) fn new(postgres: Arc<Postgres>, mode: TransactionMode) -> Self {
-        Self { postgres, mode, connection: None, broken: false }
+        Self { postgres, mode, connection: None, number: None, broken: false }
     }
 
     /// Run one statement. The first one takes the connection and carries BEGIN with it.
@@ -36,38 +39,93 @@ impl Transaction {
     ) -> Result<SqlRows, Error> {
         match self.mode {
             TransactionMode::Read | TransactionMode::Write => {}
-            TransactionMode::Autocommit => return self.run_alone(query, deadline).await,
-            TransactionMode::AutocommitWrite => {
-                let mut connection = self.postgres.acquire(deadline).await?;
-                let rows = connection.run_alone(query, deadline).await;
-                return rows.map_err(|error| match error {
-                    Error::Unavailable | Error::Timeout => Error::OutcomeUnknown,
-                    error => error,
-                });
+            TransactionMode::Autocommit => {
+                let rows = self.run_alone(query, deadline, Failure::may_be_repeated).await;
+                return rows.map_err(Error::from);
             }
+            TransactionMode::AutocommitWrite => return self.write_alone(query, deadline).await,
         }
         if self.broken {
             return Err(failed());
         }
-        let (connection, before) = match &mut self.connection {
-            Some(connection) => (connection, None),
-            none => {
-                let mut acquired = self.postgres.acquire(deadline).await?;
-                acquired.mark_dirty();
-                (none.insert(acquired), Some(begin(self.mode)))
-            }
-        };
-        let rows = connection.run(query, before, deadline).await;
-        self.broken = rows.is_err();
-        if matches!(rows, Err(Error::Timeout)) {
-            // The statement still runs, and the request to cancel it is on its way.
-            self.connection = None;
+        if self.connection.is_some() {
+            return self.run_next(query, deadline).await;
         }
-        rows
+        match self.run_first(query, deadline).await {
+            // Nothing of it can be there without a COMMIT.
+            Err(failure) if failure.may_be_repeated() => {
+                self.broken = false;
+                self.run_first(query, deadline).await.map_err(Error::from)
+            }
+            rows => rows.map_err(Error::from),
+        }
     }
 
-    async fn run_alone(&self, query: &Query, deadline: Instant) -> Result<SqlRows, Error> {
-        self.postgres.acquire(deadline).await?.run_alone(query, deadline).await
+    async fn run_first(&mut self, query: &Query, deadline: Instant) -> Result<SqlRows, Failure> {
+        let mut connection = self.postgres.acquire(deadline).await.map_err(Failure::Answered)?;
+        connection.mark_dirty();
+        match connection.run(query, Some(begin(self.mode)), deadline).await {
+            Ok(Answer { rows, before }) => {
+                self.number = before;
+                self.connection = Some(connection);
+                Ok(rows)
+            }
+            Err(failure) => {
+                self.give_up(connection, &failure);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn run_next(&mut self, query: &Query, deadline: Instant) -> Result<SqlRows, Error> {
+        let Some(mut connection) = self.connection.take() else {
+            return Err(failed());
+        };
+        match connection.run(query, None, deadline).await {
+            Ok(answer) => {
+                self.connection = Some(connection);
+                Ok(answer.rows)
+            }
+            Err(failure) => {
+                self.give_up(connection, &failure);
+                Err(failure.into())
+            }
+        }
+    }
+
+    /// What remains of the transaction after a failure: its connection, where that answers still.
+    fn give_up(&mut self, connection: PooledConnection, failure: &Failure) {
+        self.broken = true;
+        match failure {
+            Failure::Answered(_) => self.connection = Some(connection),
+            Failure::Lost { .. } => self.postgres.pool.lost(connection.generation),
+            // What was sent may still run, and a request to cancel it is on its way.
+            Failure::Stale | Failure::TimedOut { .. } => {}
+        }
+    }
+
+    /// Run a statement by itself, and again on another connection where that can do no harm.
+    async fn run_alone(
+        &self,
+        query: &Query,
+        deadline: Instant,
+        may_be_repeated: fn(&Failure) -> bool,
+    ) -> Result<SqlRows, Failure> {
+        match self.postgres.run_once(query, deadline).await {
+            Err(failure) if may_be_repeated(&failure) => {
+                self.postgres.run_once(query, deadline).await
+            }
+            rows => rows,
+        }
+    }
+
+    async fn write_alone(&self, query: &Query, deadline: Instant) -> Result<SqlRows, Error> {
+        let rows = self.run_alone(query, deadline, Failure::has_done_nothing).await;
+        rows.map_err(|failure| match failure {
+            Failure::Lost { error: Error::Unavailable | Error::Timeout, sent: true }
+            | Failure::TimedOut { sent: true } => Error::OutcomeUnknown,
+            failure => failure.into(),
+        })
     }
 
     /// Run a statement of transaction control, beginning the transaction where it has not begun.
@@ -79,48 +137,81 @@ impl Transaction {
         if self.broken && sql.starts_with("SAVEPOINT") {
             return Err(failed());
         }
-        let text = match self.connection {
-            Some(_) => sql.to_owned(),
-            None => format!("{}; {sql}", begin(self.mode)),
+        let Some(connection) = self.connection.take() else {
+            return self.control_first(sql, deadline).await;
         };
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => {
-                let mut acquired = self.postgres.acquire(deadline).await?;
-                acquired.mark_dirty();
-                none.insert(acquired)
+        self.control_on(connection, sql, deadline).await.map(drop).map_err(Error::from)
+    }
+
+    async fn control_first(&mut self, sql: &'static str, deadline: Instant) -> Result<(), Error> {
+        if self.broken {
+            return Err(failed());
+        }
+        let text = format!("{}; {sql}", begin(self.mode));
+        let mut repeats = 0..1;
+        loop {
+            let mut connection = self.postgres.acquire(deadline).await?;
+            connection.mark_dirty();
+            match self.control_on(connection, &text, deadline).await {
+                Ok(number) => {
+                    self.number = number;
+                    return Ok(());
+                }
+                Err(failure) if failure.may_be_repeated() && repeats.next().is_some() => {
+                    self.broken = false;
+                }
+                Err(failure) => return Err(failure.into()),
             }
-        };
-        self.broken = true;
-        match tokio::time::timeout_at(deadline, connection.control(&text)).await {
-            Ok(Ok(())) => {
-                self.broken = false;
-                Ok(())
-            }
-            Ok(Err(error)) => Err(classify(&error)),
-            Err(_elapsed) => Err(Error::Timeout),
         }
     }
 
-    /// Once COMMIT is on its way, only its answer tells what happened, so no deadline cuts it
+    async fn control_on(
+        &mut self,
+        connection: PooledConnection,
+        sql: &str,
+        deadline: Instant,
+    ) -> Result<Option<String>, Failure> {
+        let answer = tokio::time::timeout_at(deadline, connection.control(sql)).await;
+        let failure = match answer {
+            Ok(Ok(text)) => {
+                self.broken = false;
+                self.connection = Some(connection);
+                return Ok(text);
+            }
+            Ok(Err(error)) => Failure::new(&error, true),
+            Err(_elapsed) => Failure::TimedOut { sent: true },
+        };
+        self.give_up(connection, &failure);
+        Err(failure)
+    }
+
+    /// Once COMMIT is on its way, only the server tells what happened, so no deadline cuts it
     /// short but its own.
     pub(in super::super) async fn commit(mut self) -> Result<(), Error> {
         if self.broken {
-            // The server would answer a COMMIT here with a rollback and no error.
             self.rollback().await;
             return Err(failed());
         }
         let Some(mut connection) = self.connection.take() else {
             return Ok(());
         };
-        match timeout(END_TIMEOUT, connection.control("COMMIT")).await {
-            Ok(Ok(())) => {
+        let Some(number) = &self.number else {
+            // Only read.
+            end(&mut connection, "COMMIT").await;
+            return Ok(());
+        };
+        match timeout(COMMIT_TIMEOUT, connection.control(COMMIT)).await {
+            Ok(Ok(_)) => {
                 connection.mark_clean();
-                Ok(())
+                return Ok(());
             }
-            Ok(Err(error)) if error.as_db_error().is_some() => Err(classify(&error)),
-            Ok(Err(_)) | Err(_) => Err(Error::OutcomeUnknown),
+            Ok(Err(error)) => match Failure::new(&error, true) {
+                Failure::Lost { .. } => self.postgres.pool.lost(connection.generation),
+                _ => return Err(classify(&error)),
+            },
+            Err(_elapsed) => {}
         }
+        outcome::resolve(&self.postgres.connector, &connection.backend, number).await
     }
 
     pub(in super::super) async fn rollback(mut self) {
@@ -130,8 +221,16 @@ impl Transaction {
     }
 }
 
-/// How long the end of a transaction may take before its connection is given up.
-const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// The server answers a COMMIT of a transaction that has failed with a rollback and no error. The
+/// empty SELECT is refused in such a transaction, and what follows it is not run.
+const COMMIT: &str = "SELECT; COMMIT";
+
+/// How long the answer to COMMIT is waited for, before the server is asked on another connection.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the end of a transaction that leaves nothing may take before its connection is given
+/// up.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn failed() -> Error {
     Error::Other("the transaction has already failed".to_owned())
@@ -139,16 +238,17 @@ fn failed() -> Error {
 
 /// A connection whose transaction did not end stays dirty, and is closed.
 async fn end(connection: &mut PooledConnection, sql: &str) {
-    if let Ok(Ok(())) = timeout(END_TIMEOUT, connection.control(sql)).await {
+    if let Ok(Ok(_)) = timeout(END_TIMEOUT, connection.control(sql)).await {
         connection.mark_clean();
     }
 }
 
+/// One that writes asks for its number at once: an answer to a later question might be lost.
 fn begin(mode: TransactionMode) -> &'static str {
     match mode {
         TransactionMode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         TransactionMode::Write | TransactionMode::Autocommit | TransactionMode::AutocommitWrite => {
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_current_xact_id()::text"
         }
     }
 }

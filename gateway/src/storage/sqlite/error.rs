@@ -34,6 +34,8 @@ pub(super) fn classify(error: &rusqlite::Error) -> Error {
     match failure.code {
         ErrorCode::OperationInterrupted => Error::Timeout,
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Unavailable,
+        ErrorCode::DiskFull => Error::StorageFull,
+        ErrorCode::ReadOnly => Error::ReadOnly,
         _ => Error::Other(format!("SQLite: {error}")),
     }
 }
@@ -51,5 +53,32 @@ fn raised(message: &str) -> Error {
         Some(("loggia-reference", physical_name)) => Error::reference(physical_name),
         Some(("loggia-limit", setting)) => Error::CountLimit(setting.to_owned()),
         _ => Error::Other(format!("SQLite: {message}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    fn failure(set_up: &str, sql: &str) -> Error {
+        let connection = Connection::open_in_memory().expect("memory is there");
+        connection.execute_batch(set_up).expect("the case is set up");
+        classify(&connection.execute_batch(sql).expect_err("the case fails"))
+    }
+
+    #[test]
+    fn a_full_database_is_told() {
+        let set_up = "CREATE TABLE t (x); PRAGMA max_page_count = 3";
+        let error = failure(set_up, "INSERT INTO t VALUES (randomblob(100000))");
+        assert!(matches!(error, Error::StorageFull), "{error:?}");
+    }
+
+    #[test]
+    fn a_read_only_database_is_told() {
+        let error =
+            failure("CREATE TABLE t (x); PRAGMA query_only = 1", "INSERT INTO t VALUES (1)");
+        assert!(matches!(error, Error::ReadOnly), "{error:?}");
     }
 }

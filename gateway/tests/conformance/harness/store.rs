@@ -135,9 +135,8 @@ pub(crate) fn location(database: &Database) -> Location {
     match url.strip_prefix("sqlite:") {
         Some(path) => Location::Sqlite(path.into()),
         None => Location::Postgres(PostgresOptions {
-            url,
-            pool_size: 10,
             acquire_timeout: Duration::from_secs(60),
+            ..PostgresOptions::new(url)
         }),
     }
 }
