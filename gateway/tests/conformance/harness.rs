@@ -1,11 +1,13 @@
 //! What every case stands on: a gateway of its own, with a database of its own.
 
 mod client;
+pub(crate) mod cluster;
 mod database;
 pub(crate) mod faults;
 mod gateway;
 mod inspect;
 pub(crate) mod log;
+pub(crate) mod proxy;
 pub(crate) mod store;
 
 pub(crate) use client::{Answer, send};

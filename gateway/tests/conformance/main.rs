@@ -19,9 +19,11 @@ mod large_batches;
 mod layers;
 mod limits;
 mod lists;
+mod postgres_commit;
+mod postgres_pool;
+mod postgres_server;
 mod process;
 mod references;
-
 mod server;
 mod sessions;
 mod statements;

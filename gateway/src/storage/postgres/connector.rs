@@ -23,7 +23,7 @@ pub(super) struct Connector {
 
 /// TCP, start-up and authentication together. tokio-postgres itself limits TCP only, and a server
 /// that is stopped accepts connections and never answers.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Connector {
     pub(super) fn new(options: &Options, clock: Arc<Clock>) -> Result<Self, Error> {

@@ -58,7 +58,7 @@ const MAX_IDLE: Duration = Duration::from_secs(10 * 60);
 /// How often a database that is gone is tried.
 const PROBE_INTERVAL: Duration = Duration::from_millis(200);
 /// Probes that may wait for an answer at a time. An address that swallows packets takes each for
-/// five seconds, and so is still tried once a second.
+/// three seconds, and so is still tried more than once a second.
 const MAX_PROBES: usize = 5;
 
 impl Pool {
@@ -119,8 +119,7 @@ impl Pool {
     ) -> Result<PooledConnection, Error> {
         let shared = Arc::clone(&self.shared);
         let connecting = tokio::spawn(async move {
-            let generation = shared.generation.load(Ordering::Acquire);
-            match shared.connector.connect(generation).await {
+            match shared.connect().await {
                 Ok(connection) => Ok(PooledConnection::new(connection, permit, &shared)),
                 Err(error) => {
                     if matches!(error, Error::Unavailable) {
@@ -134,10 +133,7 @@ impl Pool {
         match timeout_at(patience.min(deadline), connecting).await {
             Ok(Ok(connected)) => connected,
             Ok(Err(panicked)) => Err(Error::Other(panicked.to_string())),
-            Err(_elapsed) if patience < deadline => {
-                self.shared.go_down();
-                Err(Error::Unavailable)
-            }
+            Err(_elapsed) if patience < deadline => Err(Error::Unavailable),
             Err(_elapsed) => Err(Error::Timeout),
         }
     }
@@ -189,6 +185,17 @@ pub struct PoolState {
 impl Shared {
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Given up when somebody else finds that the database is gone: one that froze would keep
+    /// this one's permit beyond its return.
+    async fn connect(&self) -> Result<Connection, Error> {
+        let mut down = self.down.subscribe();
+        let generation = self.generation.load(Ordering::Acquire);
+        tokio::select! {
+            connected = self.connector.connect(generation) => connected,
+            _ = down.wait_for(|down| *down) => Err(Error::Unavailable),
+        }
     }
 
     fn take_idle(&self) -> Option<Connection> {

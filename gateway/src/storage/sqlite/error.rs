@@ -36,6 +36,10 @@ pub(super) fn classify(error: &rusqlite::Error) -> Error {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Unavailable,
         ErrorCode::DiskFull => Error::StorageFull,
         ErrorCode::ReadOnly => Error::ReadOnly,
+        // A sum, most of all: the other database has a code for it.
+        ErrorCode::Unknown if message.as_deref() == Some("integer overflow") => {
+            Error::invalid("number-range", "a number of the statement is out of range")
+        }
         _ => Error::Other(format!("SQLite: {error}")),
     }
 }

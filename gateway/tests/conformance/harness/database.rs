@@ -15,6 +15,12 @@ pub(crate) enum Database {
 /// Set by `cargo xtask test` for the server that it has started.
 const SERVER_VARIABLE: &str = "LOGGIA_TEST_POSTGRES";
 
+/// The URL of the server that all tests share.
+pub(crate) fn server() -> String {
+    std::env::var(SERVER_VARIABLE)
+        .unwrap_or_else(|_| panic!("{SERVER_VARIABLE} is not set; run `cargo xtask test`"))
+}
+
 impl Database {
     pub(crate) fn sqlite() -> Self {
         Self::Sqlite(tempfile::tempdir().unwrap())
@@ -23,9 +29,12 @@ impl Database {
     /// # Panics
     /// There is no server: a suite that left these cases out would say nothing about them.
     pub(crate) async fn postgres() -> Self {
+        Self::on_server(server()).await
+    }
+
+    /// The same on another server than that of all tests.
+    pub(crate) async fn on_server(server: String) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = std::env::var(SERVER_VARIABLE)
-            .unwrap_or_else(|_| panic!("{SERVER_VARIABLE} is not set; run `cargo xtask test`"));
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("loggia_test_{}_{number}", std::process::id());
         administer(&server, &format!("CREATE DATABASE {name}")).await;

@@ -34,9 +34,18 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 impl TestGateway {
     /// Start a gateway with both plugins on a database.
     pub(crate) async fn start(database: Database, configure: fn(&mut Config)) -> Self {
+        Self::start_at(database.url(), database, configure).await
+    }
+
+    /// The same where the database is reached by another URL, such as a proxy's.
+    pub(crate) async fn start_at(
+        url: String,
+        database: Database,
+        configure: fn(&mut Config),
+    ) -> Self {
         let mut configuration = Config::default();
         configuration.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        configuration.storage.url = database.url();
+        configuration.storage.url = url;
         // Tests run beside each other; how long a request waits for a connection is not their
         // matter, but for those that set it.
         configuration.storage.acquire_timeout_ms = 10_000;

@@ -29,7 +29,13 @@ impl TestStore {
     /// Open a database and install what is declared: an object with `collections` and, where the
     /// case needs them, other parts of a manifest.
     pub(crate) async fn open(database: Database, declared: &Json) -> Self {
-        let storage = Storage::open(&location(&database)).await.unwrap();
+        let location = location(&database);
+        Self::open_at(&location, database, declared).await
+    }
+
+    /// The same where the database is reached otherwise, such as through a proxy.
+    pub(crate) async fn open_at(location: &Location, database: Database, declared: &Json) -> Self {
+        let storage = Storage::open(location).await.unwrap();
         let schema = install(&storage, declared).await.unwrap();
         let tenant = storage.tenant("one").await.unwrap();
         Self { storage, schema, tenant, database: Arc::new(database) }
