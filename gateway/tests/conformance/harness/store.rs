@@ -142,6 +142,7 @@ pub(crate) fn location(database: &Database) -> Location {
         Some(path) => Location::Sqlite(path.into()),
         None => Location::Postgres(PostgresOptions {
             acquire_timeout: Duration::from_secs(60),
+            max_waiters: 10_000,
             ..PostgresOptions::new(url)
         }),
     }
