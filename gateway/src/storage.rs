@@ -10,6 +10,8 @@ mod apply;
 mod background;
 mod batch;
 mod batch_sql;
+mod checkpoint;
+mod checkpoint_sql;
 mod clock;
 pub mod collection;
 mod collection_sql;
@@ -39,6 +41,7 @@ mod transaction;
 mod update;
 
 pub use background::Background;
+pub use checkpoint::{About, Checkpoint, Difference, DifferenceKind, Scope};
 pub use document::{
     Change, Document, Expiry, Otherwise, Outcome, Page, Precondition, Rows, Value, Write,
 };

@@ -1,7 +1,7 @@
 //! Applying writes: each by a statement that checks its own condition, all or none. `batch.rs` puts
 //! several into one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use tokio::time::Instant;
 
@@ -25,6 +25,8 @@ pub(super) struct Apply<'a> {
     /// Whether something was done before in the transaction, or will be after this call: then a
     /// failure must undo this call only.
     pub(super) savepoints: bool,
+    /// When documents that are put back were created, by id; all others are created now.
+    pub(super) created: Option<&'a HashMap<String, i64>>,
     /// Whether expired documents give way first, which takes a statement of its own.
     pub(super) evicts: bool,
 }
@@ -71,7 +73,13 @@ impl Apply<'_> {
         schema: &'a Schema,
         writes: &'a [Write],
     ) -> Result<Vec<Checked<'a>>, Error> {
-        check(schema, writes, self.now, self.document_bytes)
+        let mut checked = check(schema, writes, self.now, self.document_bytes)?;
+        if let Some(created) = self.created {
+            for write in checked.iter_mut().flatten() {
+                write.created_at = created.get(write.id).copied();
+            }
+        }
+        Ok(checked)
     }
 
     /// What follows leaves no trace when it fails; [`Self::end`] sees to it.

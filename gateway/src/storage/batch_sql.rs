@@ -62,7 +62,9 @@ impl Text<'_> {
         let now = self.bind(Bind::Now);
         let (created_at, was_expired) = if expires {
             (
-                format!("CASE WHEN d.expires_at <= {now} THEN {now} ELSE d.created_at END"),
+                format!(
+                    "CASE WHEN d.expires_at <= {now} THEN excluded.created_at ELSE d.created_at END"
+                ),
                 format!(
                     " OR EXISTS (SELECT 1 FROM old WHERE old.id = d.id AND old.expires_at <= {now})"
                 ),
@@ -89,7 +91,8 @@ impl Text<'_> {
             let _ = write!(
                 self.sql,
                 " ON CONFLICT (tenant, id) DO UPDATE SET version = {NEXT_VERSION}, \
-                 created_at = {now}, updated_at = {now}, expires_at = excluded.expires_at, \
+                 created_at = excluded.created_at, updated_at = {now}, \
+                 expires_at = excluded.expires_at, \
                  body = excluded.body{fields} WHERE d.expires_at <= {now}"
             );
         } else {
@@ -148,8 +151,8 @@ impl Text<'_> {
         let (tenant, now) = (self.bind(Bind::Tenant), self.bind(Bind::Now));
         let _ = write!(
             self.sql,
-            "INSERT INTO {table} AS d ({columns}) SELECT {tenant}, b.id, {NEXT_VERSION}, {now}, \
-             {now}, b.expires_at, b.body{values} FROM ",
+            "INSERT INTO {table} AS d ({columns}) SELECT {tenant}, b.id, {NEXT_VERSION}, \
+             b.created_at, {now}, b.expires_at, b.body{values} FROM ",
             table = self.collection.table
         );
         self.documents();
@@ -157,11 +160,15 @@ impl Text<'_> {
 
     /// The documents of the call as rows of `b`.
     fn documents(&mut self) {
-        let mut arrays = vec![Bind::Ids, Bind::Versions, Bind::ExpiresAts, Bind::Bodies];
+        let mut arrays =
+            vec![Bind::Ids, Bind::Versions, Bind::CreatedAts, Bind::ExpiresAts, Bind::Bodies];
         arrays.extend((0..self.collection.fields.len()).map(Bind::FieldColumn));
         let arrays: Vec<String> = arrays.into_iter().map(|bind| self.bind(bind)).collect();
-        let _ =
-            write!(self.sql, "unnest({}) AS b (id, version, expires_at, body", arrays.join(", "));
+        let _ = write!(
+            self.sql,
+            "unnest({}) AS b (id, version, created_at, expires_at, body",
+            arrays.join(", ")
+        );
         for place in 0..self.collection.fields.len() {
             let _ = write!(self.sql, ", v{place}");
         }

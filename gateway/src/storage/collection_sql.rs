@@ -27,6 +27,8 @@ pub(super) enum Bind {
     /// The version that a document must have.
     Version,
     Now,
+    /// When the document was created, if it is new.
+    CreatedAt,
     ExpiresAt,
     /// Whether a time to live that is there stays.
     KeepExpiry,
@@ -35,6 +37,8 @@ pub(super) enum Bind {
     Field(usize),
     /// Of many documents: the versions that they must have, `NULL` for any.
     Versions,
+    /// Of many documents: when each was created, if it is new.
+    CreatedAts,
     /// Of many documents: when each expires.
     ExpiresAts,
     /// Of many documents: their bodies.
@@ -188,7 +192,9 @@ impl Text<'_> {
         }
         let (now, expires) = (self.bind(Bind::Now), self.expiry_of_update());
         let created_at = if self.collection.expires {
-            format!("CASE WHEN d.expires_at <= {now} THEN {now} ELSE d.created_at END")
+            format!(
+                "CASE WHEN d.expires_at <= {now} THEN excluded.created_at ELSE d.created_at END"
+            )
         } else {
             "d.created_at".to_owned()
         };
@@ -218,8 +224,8 @@ impl Text<'_> {
             let fields = self.set_fields(|column| format!("excluded.{column}"));
             let _ = write!(
                 self.sql,
-                " ON CONFLICT (tenant, id) DO UPDATE SET version = {version}, created_at = {now}, \
-                 updated_at = {now}, expires_at = {expires}, body = excluded.body{fields} \
+                " ON CONFLICT (tenant, id) DO UPDATE SET version = {version}, \
+                 created_at = excluded.created_at, updated_at = {now}, expires_at = {expires}, body = excluded.body{fields} \
                  WHERE d.expires_at <= {now}"
             );
         } else {
@@ -308,7 +314,8 @@ impl Text<'_> {
             (self.bind(Bind::Tenant), self.bind(Bind::Id), self.bind(Bind::Now));
         let (expires, body) = (self.bind(Bind::ExpiresAt), self.bind(Bind::Body));
         let version = self.next_version();
-        let mut values = format!("{tenant}, {id}, {version}, {now}, {now}, {expires}, {body}");
+        let created = self.bind(Bind::CreatedAt);
+        let mut values = format!("{tenant}, {id}, {version}, {created}, {now}, {expires}, {body}");
         for place in 0..self.collection.fields.len() {
             let value = self.bind(Bind::Field(place));
             let _ = write!(values, ", {value}");
@@ -392,11 +399,11 @@ pub(super) fn parameter_type(bind: Bind, collection: &Collection) -> &'static st
         Bind::Tenant => "int4",
         Bind::Id => "text",
         Bind::Ids => "text[]",
-        Bind::Version | Bind::Now | Bind::ExpiresAt => "int8",
+        Bind::Version | Bind::Now | Bind::CreatedAt | Bind::ExpiresAt => "int8",
         Bind::KeepExpiry => "bool",
         Bind::Body => "jsonb",
         Bind::Field(place) => postgres_type(collection.fields[place].field_type),
-        Bind::Versions | Bind::ExpiresAts => "int8[]",
+        Bind::Versions | Bind::CreatedAts | Bind::ExpiresAts => "int8[]",
         Bind::Bodies => "jsonb[]",
         Bind::FieldColumn(place) => match collection.fields[place].field_type {
             FieldType::Text | FieldType::Texts => "text[]",

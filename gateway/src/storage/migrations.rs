@@ -27,8 +27,13 @@ macro_rules! migrations {
 }
 
 /// All migrations, in order.
-const ALL: &[Migration] =
-    &migrations!["0001_gateway", "0002_swept", "0003_counts", "0004_update_functions"];
+const ALL: &[Migration] = &migrations![
+    "0001_gateway",
+    "0002_swept",
+    "0003_counts",
+    "0004_update_functions",
+    "0005_checkpoints"
+];
 
 impl Migration {
     fn up(&self, dialect: Dialect) -> &'static str {

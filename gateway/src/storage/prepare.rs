@@ -22,6 +22,8 @@ pub(super) struct PreparedWrite<'a> {
     pub(super) change: PreparedChange<'a>,
     pub(super) condition: Precondition,
     expiry: ResolvedExpiry,
+    /// When a document that is put back was created; `None` for now.
+    pub(super) created_at: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -76,7 +78,15 @@ impl<'a> PreparedWrite<'a> {
             }
             Change::Delete => PreparedChange::Delete,
         };
-        Ok(Self { index, plan, id: &write.id, change, condition: write.condition, expiry })
+        Ok(Self {
+            index,
+            plan,
+            id: &write.id,
+            change,
+            condition: write.condition,
+            expiry,
+            created_at: None,
+        })
     }
 
     /// Whether it takes no more than one statement.
@@ -99,14 +109,17 @@ impl<'a> PreparedWrite<'a> {
             Bind::Ids => SqlValue::Texts(vec![self.id.to_owned()]),
             Bind::Version => version.map_or(SqlValue::Null, as_integer),
             Bind::Now => SqlValue::Integer(now),
+            Bind::CreatedAt => SqlValue::Integer(self.created_at.unwrap_or(now)),
             Bind::ExpiresAt => self.expiry.expires_at.map_or(SqlValue::Null, SqlValue::Integer),
             Bind::KeepExpiry => SqlValue::Boolean(self.expiry.keep),
             Bind::Body => body.map_or(SqlValue::Null, |body| SqlValue::Json(body.text.clone())),
             Bind::Field(place) => body.map_or(SqlValue::Null, |body| body.fields[place].clone()),
             // Of many documents: see `batch_query`.
-            Bind::Versions | Bind::ExpiresAts | Bind::Bodies | Bind::FieldColumn(_) => {
-                SqlValue::Null
-            }
+            Bind::Versions
+            | Bind::CreatedAts
+            | Bind::ExpiresAts
+            | Bind::Bodies
+            | Bind::FieldColumn(_) => SqlValue::Null,
         };
         Query { sql: rendered.sql.clone(), binds: rendered.binds.iter().map(value).collect() }
     }
@@ -152,6 +165,9 @@ pub(super) fn batch_query(
         Bind::KeepExpiry => SqlValue::Boolean(writes.iter().any(PreparedWrite::keeps_expiry)),
         Bind::Ids => SqlValue::Texts(writes.iter().map(|write| write.id.to_owned()).collect()),
         Bind::Versions => list(&|write: &PreparedWrite<'_>| write.version()),
+        Bind::CreatedAts => {
+            list(&|write: &PreparedWrite<'_>| SqlValue::Integer(write.created_at.unwrap_or(now)))
+        }
         Bind::ExpiresAts => list(&|write: &PreparedWrite<'_>| {
             write.expiry.expires_at.map_or(SqlValue::Null, SqlValue::Integer)
         }),
@@ -160,7 +176,12 @@ pub(super) fn batch_query(
             write.body().map_or(SqlValue::Null, |body| body.fields[place].clone())
         }),
         // Of single documents.
-        Bind::Id | Bind::Version | Bind::ExpiresAt | Bind::Body | Bind::Field(_) => SqlValue::Null,
+        Bind::Id
+        | Bind::Version
+        | Bind::CreatedAt
+        | Bind::ExpiresAt
+        | Bind::Body
+        | Bind::Field(_) => SqlValue::Null,
     };
     Query { sql: rendered.sql.clone(), binds: rendered.binds.iter().map(value).collect() }
 }

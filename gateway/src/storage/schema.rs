@@ -12,7 +12,8 @@ use super::error::Error;
 use super::reference;
 use super::scope::ScopePlan;
 use super::statement::{
-    Bind, Catalog, Delete, Dialect, Documents, Fault, Rendered, Shape, Statement, Update,
+    Bind, CHECKPOINT, Catalog, Delete, Dialect, Documents, Fault, Rendered, Shape, Statement,
+    Update,
 };
 use super::sweep::SweepSql;
 use super::update::ChangePlan;
@@ -75,7 +76,8 @@ impl Schema {
         let mut schemas = document_schemas(manifest, &mut faults);
         let mut statements = Statements::default();
         let counts = counts(manifest, &mut collections, &mut faults);
-        let catalog = Catalog { collections: &collections, counts: &counts };
+        let catalog =
+            Catalog { collections: &collections, counts: &counts, plugin: &manifest.name };
         for declaration in &manifest.statements {
             if let Err(found) = statements.compile(declaration, catalog, dialect) {
                 faults.extend(found.iter().map(ToString::to_string));
@@ -116,7 +118,6 @@ impl Schema {
         self.statements.get(name).ok_or_else(|| Error::UnknownName(format!("the statement {name}")))
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints will be made of scopes"))]
     pub(super) fn scope(&self, name: &str) -> Result<&ScopePlan, Error> {
         self.scopes.get(name).ok_or_else(|| Error::UnknownName(format!("the scope {name}")))
     }
@@ -292,8 +293,10 @@ fn document_schemas(
 
 /// JSON Schema cannot say that names in a list differ.
 fn unique_names(manifest: &Manifest) -> Vec<String> {
-    // In statements, a count stands where a collection does.
-    let counts: Vec<String> = manifest.counts.iter().map(|c| format!("count_{}", c.name)).collect();
+    // In statements, counts and checkpoints stand where collections do.
+    let mut counts: Vec<String> =
+        manifest.counts.iter().map(|c| format!("count_{}", c.name)).collect();
+    counts.push(CHECKPOINT.to_owned());
     let collections = manifest.collections.iter().map(|c| c.name.as_str());
     let mut faults = repeated("collection", collections.chain(counts.iter().map(String::as_str)));
     faults

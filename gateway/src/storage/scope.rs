@@ -16,11 +16,10 @@ use super::statement::{Bind, Dialect, Documents};
 pub(super) struct ScopePlan {
     documents: Documents,
     dialect: Dialect,
-    /// By which parameters are given.
-    texts: RwLock<HashMap<Vec<bool>, Arc<Text>>>,
+    /// By which parameters are given, and how many are numbered before.
+    texts: RwLock<HashMap<(Vec<bool>, usize), Arc<Text>>>,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "checkpoints will be made of scopes"))]
 impl ScopePlan {
     pub(super) fn new(documents: Documents, dialect: Dialect) -> Self {
         Self { documents, dialect, texts: RwLock::default() }
@@ -32,8 +31,8 @@ impl ScopePlan {
     }
 
     /// The query that selects its documents, in no order, by `collection_sql::DOCUMENT_COLUMNS`.
-    /// It may stand in the FROM clause of a text whose further parameters are numbered behind
-    /// its own.
+    /// It may stand in the FROM clause of a text that has `before` parameters of its own, which
+    /// are numbered before.
     ///
     /// # Errors
     /// An argument that is missing, unknown, given twice, or of another type.
@@ -42,10 +41,13 @@ impl ScopePlan {
         tenant: Tenant,
         now: i64,
         arguments: &[(String, Value)],
+        before: usize,
     ) -> Result<Query, Error> {
         let arguments = bind_arguments(self.documents.parameters(), arguments)?;
         let given: Vec<bool> = arguments.iter().map(Option::is_some).collect();
-        let text = remember(&self.texts, &given, || self.documents.render(self.dialect, &given));
+        let key = (given, before);
+        let text =
+            remember(&self.texts, &key, || self.documents.render(self.dialect, &key.0, before));
         let value = |bind: &Bind| match *bind {
             Bind::Tenant => SqlValue::Integer(tenant.key()),
             Bind::Now => SqlValue::Integer(now),
@@ -151,11 +153,11 @@ mod tests {
         ] {
             let scope = schema.scope(name).expect("it is declared");
             assert_eq!(scope.collection(), "node");
-            let query = scope.query(one, 10, &arguments).expect("the arguments are right");
+            let query = scope.query(one, 10, &arguments, 0).expect("the arguments are right");
             assert_eq!(ids(&storage, query).await, expected, "{name}");
         }
         let scope = schema.scope("of-network").expect("it is declared");
-        let missing = scope.query(one, 10, &[]).expect_err("it needs a parameter");
+        let missing = scope.query(one, 10, &[], 0).expect_err("it needs a parameter");
         assert!(matches!(missing, Error::Invalid(fault) if fault.code == "missing-parameter"));
         assert!(matches!(schema.scope("other"), Err(Error::UnknownName(_))));
     }

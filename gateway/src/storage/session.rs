@@ -20,6 +20,7 @@ use super::transaction::{Transaction, TransactionMode};
 use super::{Storage, Tenant};
 use crate::manifest::Mode;
 
+mod checkpoint;
 mod update;
 
 /// The storage calls of one run of one request.
@@ -180,6 +181,7 @@ impl Session {
             transaction: &mut self.transaction,
             savepoints: true,
             evicts: true,
+            created: None,
         };
         apply.run(schema, writes, checked).await
     }
@@ -229,6 +231,7 @@ impl Session {
             transaction: &mut transaction,
             savepoints: false,
             evicts: mode == TransactionMode::Write,
+            created: None,
         };
         let outcomes = apply.run(schema, writes, checked).await;
         match &outcomes {

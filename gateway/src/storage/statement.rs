@@ -69,6 +69,9 @@ pub enum Dialect {
     Sqlite,
 }
 
+/// The relation of the plugin's checkpoints in statements.
+pub const CHECKPOINT: &str = "checkpoint";
+
 /// What statements can name besides their own parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Catalog<'c> {
@@ -76,13 +79,15 @@ pub struct Catalog<'c> {
     pub collections: &'c [Collection],
     /// Its declared counts.
     pub counts: &'c [Count],
+    /// Whose checkpoints stand in the relation `checkpoint`.
+    pub plugin: &'c str,
 }
 
 impl<'c> Catalog<'c> {
     /// Collections, and nothing else.
     #[must_use]
     pub fn of(collections: &'c [Collection]) -> Self {
-        Self { collections, counts: &[] }
+        Self { collections, counts: &[], plugin: "" }
     }
 }
 

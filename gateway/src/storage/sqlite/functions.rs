@@ -5,7 +5,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 
 use super::super::clock::machine_now;
 use super::super::field::format_timestamp;
-use super::super::statement::functions::{ceil, floor, json_contains, round};
+use super::super::statement::functions::{ceil, floor, json_contains, json_equal, round};
 use super::{arithmetic, json_functions};
 
 /// They depend on nothing but their arguments, so indexes and the planner may use them.
@@ -23,6 +23,10 @@ pub(in super::super) fn register(connection: &Connection) -> rusqlite::Result<()
     connection.create_scalar_function("loggia_json_contains", 2, FLAGS, |context| {
         let (text, part) = (context.get::<Option<String>>(0)?, context.get::<Option<String>>(1)?);
         Ok(text.zip(part).and_then(|(text, part)| json_contains(&text, &part)))
+    })?;
+    connection.create_scalar_function("loggia_json_equal", 2, FLAGS, |context| {
+        let (one, other) = (context.get::<Option<String>>(0)?, context.get::<Option<String>>(1)?);
+        Ok(one.zip(other).and_then(|(one, other)| json_equal(&one, &other)))
     })?;
     // Not deterministic: it is asked anew each time.
     let flags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_INNOCUOUS);

@@ -56,11 +56,11 @@ impl Documents {
     }
 
     /// The text that selects the documents, by the columns of their table. `given` says which
-    /// parameters are.
+    /// parameters are, `before` how many parameters of the text around it are numbered before.
     #[must_use]
-    pub fn render(&self, dialect: Dialect, given: &[bool]) -> Rendered {
+    pub fn render(&self, dialect: Dialect, given: &[bool], before: usize) -> Rendered {
         let conditions = self.in_force(given);
-        Renderer::new(self.selection(&conditions), dialect).documents()
+        Renderer::new(self.selection(&conditions), dialect).numbered_behind(before).documents()
     }
 
     pub(super) fn in_force(&self, given: &[bool]) -> Vec<&Expression> {

@@ -6,6 +6,7 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Location;
 
+use super::CHECKPOINT;
 use super::check::{Checked, Checker, Clause, all};
 use super::query::Names;
 use super::scope::Scope;
@@ -157,6 +158,9 @@ impl<'c> Checker<'c> {
         if let Some(common) = self.commons.iter().find(|known| known.name == name) {
             return Ok(common.offer.clone());
         }
+        if name == CHECKPOINT && !self.catalog.plugin.is_empty() {
+            return Ok(checkpoint_relation(self.catalog.plugin));
+        }
         let counts = self.catalog.counts.iter();
         let count = name
             .strip_prefix("count_")
@@ -181,6 +185,29 @@ impl<'c> Checker<'c> {
         Ok(collection)
     }
 }
+
+fn checkpoint_relation(plugin: &str) -> Relation {
+    let columns = CHECKPOINT_COLUMNS.map(|(name, column_type)| RelationColumn {
+        name: name.to_owned(),
+        physical: Some(name.to_owned()),
+        column_type,
+        nullable: false,
+        used: false,
+        side_table: None,
+    });
+    Relation { source: Source::Checkpoints(plugin.to_owned()), columns: columns.into() }
+}
+
+/// What a statement can know of a checkpoint.
+const CHECKPOINT_COLUMNS: [(&str, FieldType); 7] = [
+    ("id", FieldType::Text),
+    ("subject", FieldType::Text),
+    ("label", FieldType::Text),
+    ("metadata", FieldType::Json),
+    ("created_at", FieldType::Timestamp),
+    ("documents", FieldType::Integer),
+    ("bytes", FieldType::Integer),
+];
 
 /// The columns of a count: what it counts by, `documents`, and `sum_` with each field's name.
 fn count_relation(count: &Count) -> Relation {

@@ -138,6 +138,30 @@ pub fn json_contains(text: &str, part: &str) -> Option<bool> {
     })
 }
 
+/// Whether two JSON texts hold equal values: the order of members does not count, nor how a number
+/// is written. `None` when either text is not JSON.
+#[must_use]
+pub fn json_equal(one: &str, other: &str) -> Option<bool> {
+    let one: Value = serde_json::from_str(one).ok()?;
+    Some(equal(&one, &serde_json::from_str(other).ok()?))
+}
+
+fn equal(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .all(|(name, value)| other.get(name).is_some_and(|other| equal(value, other)))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equal(one, other))
+        }
+        (Value::Number(one), Value::Number(other)) => equal_numbers(one, other),
+        (one, other) => one == other,
+    }
+}
+
 /// Each member of an object and each element of an array must be found, at any place of the array.
 fn contains(value: &Value, part: &Value) -> bool {
     match (value, part) {

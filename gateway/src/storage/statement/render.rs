@@ -43,6 +43,8 @@ pub(super) struct Renderer<'s> {
     dialect: Dialect,
     sql: String,
     binds: Vec<Bind>,
+    /// How many parameters of the text around this one are numbered before.
+    before: usize,
     /// Relations whose rows a side table names.
     pub(super) driven: Vec<RelationId>,
     /// How many subqueries around this place are run again for each row.
@@ -52,7 +54,11 @@ pub(super) struct Renderer<'s> {
 impl<'s> Renderer<'s> {
     pub(super) fn new(selection: Selection<'s>, dialect: Dialect) -> Self {
         let (sql, binds) = (String::new(), Vec::new());
-        Self { selection, dialect, sql, binds, driven: Vec::new(), repeated: 0 }
+        Self { selection, dialect, sql, binds, before: 0, driven: Vec::new(), repeated: 0 }
+    }
+
+    pub(super) fn numbered_behind(self, before: usize) -> Self {
+        Self { before, ..self }
     }
 
     pub(super) fn selection(&self) -> Selection<'s> {
@@ -288,7 +294,7 @@ impl Renderer<'_> {
             self.binds.push(bind);
             self.binds.len() - 1
         });
-        let number = place + 1;
+        let number = self.before + place + 1;
         // The type of the tables' column; with another, PostgreSQL would leave an index unused.
         let postgres_type = if bind == Bind::Tenant { "int4" } else { postgres_type(value_type) };
         let _ = match self.dialect {

@@ -1,8 +1,9 @@
-//! A declared count as a relation: what the triggers have kept, added up.
+//! What the gateway keeps for a plugin, as relations: declared counts, added up, and checkpoints.
 
 use std::fmt::Write as _;
 
 use super::render::Renderer;
+use super::tree::RelationColumn;
 use super::{Bind, Dialect};
 use crate::manifest::FieldType;
 use crate::storage::count::{Count, CountPart};
@@ -37,6 +38,19 @@ impl Renderer<'_> {
             let _ = write!(nonzero, " OR sum(\"{column}\") <> 0");
         }
         let _ = write!(self.sql_mut(), " GROUP BY {} HAVING {nonzero})", columns.join(", "));
+    }
+
+    /// The tenant's checkpoints of a plugin, whose name the manifest's schema has checked.
+    pub(super) fn checkpoints(&mut self, plugin: &str, columns: &[RelationColumn]) {
+        let names: Vec<String> =
+            columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+        let _ = write!(
+            self.sql_mut(),
+            "(SELECT {} FROM \"loggia_checkpoint\" WHERE \"plugin\" = '{plugin}' AND \"tenant\" = ",
+            names.join(", ")
+        );
+        self.bind(Bind::Tenant, FieldType::Integer);
+        self.push(")");
     }
 
     fn added_up(&mut self, column: &str, name: &str) {

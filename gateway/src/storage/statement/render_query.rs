@@ -111,6 +111,7 @@ impl Renderer<'_> {
             Source::Collection { table, expires } => {
                 self.collection(id, &table, expires, &columns);
             }
+            Source::Checkpoints(plugin) => self.checkpoints(&plugin, &columns),
             Source::Count(count) => self.count(&count),
             Source::Common(place) => self.named(place),
             Source::Recursion(place) => {

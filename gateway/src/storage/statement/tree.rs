@@ -50,6 +50,8 @@ pub(super) enum Source {
         /// Whether documents may have expired.
         expires: bool,
     },
+    /// The checkpoints of the plugin of this name.
+    Checkpoints(String),
     /// A declared count.
     Count(Box<Count>),
     /// A query of the WITH clause by its place.
