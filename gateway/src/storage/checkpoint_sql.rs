@@ -13,7 +13,7 @@ const CHUNK_DOCUMENTS: u32 = 500;
 const CHUNK_BYTES: u32 = 1 << 20;
 
 /// Make a checkpoint of scopes, each a collection's name and a text. Behind 2 follow plugin,
-/// subject, label, metadata, created_at and scopes, then the parameters of the texts. Answers with
+/// subject, label, metadata, time and scopes, then the parameters of the texts. Answers with
 /// documents and bytes.
 pub(super) fn create_postgres(scopes: &[(String, Arc<str>)]) -> String {
     let mut parts = Vec::new();

@@ -17,7 +17,7 @@ fn scope(declaration: Value) -> Result<Documents, Vec<Fault>> {
 fn a_scope_selects_the_columns_of_documents() {
     let scope = scope(json!({"name": "s", "scope": "session", "where": "state = :state"}));
     let scope = scope.expect("it is right");
-    let rendered = scope.render(Dialect::Postgres, &[true]);
+    let rendered = scope.render(Dialect::Postgres, &[true], 0);
     assert_eq!(
         rendered.sql,
         "SELECT \"t0\".\"id\", \"t0\".\"version\", \"t0\".\"created_at\", \"t0\".\"updated_at\", \
@@ -35,7 +35,7 @@ fn a_scope_selects_the_columns_of_documents() {
 fn a_subquery_of_a_scope_sees_its_tenant_only() {
     let scope = scope(json!({"name": "s", "scope": "edge",
         "where": "EXISTS (SELECT e.id FROM event AS e WHERE e.session = edge.a)"}));
-    let rendered = scope.expect("it is right").render(Dialect::Sqlite, &[]);
+    let rendered = scope.expect("it is right").render(Dialect::Sqlite, &[], 0);
     assert_eq!(
         rendered.sql,
         "SELECT \"t0\".\"id\", \"t0\".\"version\", \"t0\".\"created_at\", \"t0\".\"updated_at\", \
