@@ -13,7 +13,7 @@ use super::reference;
 use super::scope::ScopePlan;
 use super::statement::{
     Bind, CHECKPOINT, Catalog, Delete, Dialect, Documents, Fault, Rendered, Shape, Statement,
-    Update,
+    Update, Wall,
 };
 use super::sweep::SweepSql;
 use super::update::ChangePlan;
@@ -201,11 +201,13 @@ pub(super) struct StatementPlan {
 pub(super) struct Text {
     pub(super) sql: Arc<str>,
     pub(super) binds: Vec<Bind>,
+    pub(super) wall: Arc<Wall>,
 }
 
 impl From<Rendered> for Text {
     fn from(rendered: Rendered) -> Self {
-        Self { sql: rendered.sql.into(), binds: rendered.binds }
+        let Rendered { sql, binds, wall } = rendered;
+        Self { sql: sql.into(), binds, wall: Arc::new(wall) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One call of a `select` statement: its arguments checked, its text chosen, its rows made JSON.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::Tenant;
 use super::cursor::Seal;
@@ -9,7 +10,7 @@ use super::error::Error;
 use super::field::format_timestamp;
 use super::schema::StatementPlan;
 use super::sql::{Query, SqlRows, SqlValue};
-use super::statement::{Bind, Column, Parameter, Shape};
+use super::statement::{Bind, Column, Parameter, Shape, Wall};
 use crate::json;
 use crate::manifest::FieldType;
 
@@ -72,7 +73,7 @@ impl<'a> Select<'a> {
     }
 
     /// The query of the rows. One more than asked for tells whether there is a next page.
-    pub(super) fn query(&self) -> Query {
+    pub(super) fn query(&self) -> (Query, Arc<Wall>) {
         let shape = Shape {
             given: self.given(),
             order: self.order,
@@ -85,15 +86,15 @@ impl<'a> Select<'a> {
         };
         let rendered = self.plan.render(&shape);
         let binds = rendered.binds.iter().map(|bind| self.value(*bind)).collect();
-        Query { sql: rendered.sql.clone(), binds }
+        (Query { sql: rendered.sql.clone(), binds }, Arc::clone(&rendered.wall))
     }
 
     /// The query of the total, where it was asked for.
-    pub(super) fn total_query(&self) -> Option<Query> {
+    pub(super) fn total_query(&self) -> Option<(Query, Arc<Wall>)> {
         self.page.filter(|page| page.total)?;
         let rendered = self.plan.render_total(&self.given());
         let binds = rendered.binds.iter().map(|bind| self.value(*bind)).collect();
-        Some(Query { sql: rendered.sql.clone(), binds })
+        Some((Query { sql: rendered.sql.clone(), binds }, Arc::clone(&rendered.wall)))
     }
 
     fn given(&self) -> Vec<bool> {

@@ -263,10 +263,12 @@ impl Session {
             rows_left: self.options.documents_read - self.documents_read,
         };
         let select = Select::new(schema.statement(statement)?, context, arguments, page)?;
-        let rows = self.transaction.run(select.query(), self.options.deadline).await?;
+        let (query, wall) = select.query();
+        let rows = self.transaction.run_within(query, &wall, self.options.deadline).await?;
         let total = match select.total_query() {
-            Some(query) => {
-                let counted = self.transaction.run(query, self.options.deadline).await?;
+            Some((query, wall)) => {
+                let deadline = self.options.deadline;
+                let counted = self.transaction.run_within(query, &wall, deadline).await?;
                 counted.first_integer().and_then(|total| u64::try_from(total).ok())
             }
             None => None,

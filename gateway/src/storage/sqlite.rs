@@ -8,6 +8,7 @@ mod arithmetic;
 mod connection;
 mod error;
 mod functions;
+mod guard;
 mod json_functions;
 mod reader;
 mod transaction;

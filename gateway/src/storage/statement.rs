@@ -52,10 +52,12 @@ mod types;
 mod union;
 mod update;
 mod visit;
+mod wall;
 mod with;
 
 pub use documents::Documents;
 pub use update::{Delete, Update};
+pub use wall::Wall;
 
 #[cfg(test)]
 mod tests;
@@ -178,6 +180,8 @@ pub struct Rendered {
     pub sql: String,
     /// What `$1…` or `?1…` stand for, in this order.
     pub binds: Vec<Bind>,
+    /// The tables that the text names.
+    pub wall: Wall,
 }
 
 /// What a numbered parameter of a rendered text stands for.

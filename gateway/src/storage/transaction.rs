@@ -3,10 +3,13 @@
 //! It begins with its first statement. Dropping it undoes it: a request that is given up, for
 //! whatever reason, leaves nothing behind.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::error::Error;
 use super::sql::{Query, SqlRows};
+use super::statement::Wall;
 use super::{postgres, sqlite};
 
 /// How statements are put together.
@@ -36,6 +39,22 @@ impl Transaction {
         match self {
             Self::Postgres(transaction) => transaction.run(&query, deadline).await,
             Self::Sqlite(transaction) => transaction.run(query, deadline).await,
+        }
+    }
+
+    /// Run a statement of a plugin, which may touch the tables of its wall only. On `PostgreSQL`
+    /// the role's rights are the wall.
+    pub(super) async fn run_within(
+        &mut self,
+        query: Query,
+        wall: &Arc<Wall>,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
+        match self {
+            Self::Postgres(transaction) => transaction.run(&query, deadline).await,
+            Self::Sqlite(transaction) => {
+                transaction.run_within(query, Arc::clone(wall), deadline).await
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use super::super::error::Error;
 use super::super::transaction::TransactionMode;
 use super::connection::{Deadline, open_reader};
 use super::error::classify;
+use super::guard::Guard;
 use super::turn::{Step, Turn, Turns};
 use super::value;
 
@@ -25,21 +26,29 @@ pub(super) fn start(path: &Path) -> Result<Turns, Error> {
     for number in 0..threads {
         let mut connection = open_reader(path)?;
         let deadline = Deadline::watch(&mut connection)?;
+        let guard = Guard::watch(&mut connection)?;
+        let reader = Reader { connection, deadline, guard };
         let queue = Arc::clone(&queue);
         thread::Builder::new()
             .name(format!("sqlite-reader-{number}"))
-            .spawn(move || read(&connection, &deadline, &queue))
+            .spawn(move || read(&reader, &queue))
             .map_err(|error| Error::Other(format!("a thread for SQLite: {error}")))?;
     }
     Ok(turns)
 }
 
-fn read(connection: &Connection, deadline: &Deadline, queue: &Mutex<Receiver<Turn>>) {
+struct Reader {
+    connection: Connection,
+    deadline: Deadline,
+    guard: Guard,
+}
+
+fn read(reader: &Reader, queue: &Mutex<Receiver<Turn>>) {
     while let Some(turn) = next(queue) {
         if turn.mode == TransactionMode::Read {
-            run_snapshot(connection, deadline, &turn);
+            run_snapshot(reader, &turn);
         } else if let Ok(step) = turn.steps.recv() {
-            run_step(connection, deadline, step);
+            run_step(reader, step);
         }
     }
 }
@@ -49,13 +58,14 @@ fn next(queue: &Mutex<Receiver<Turn>>) -> Option<Turn> {
 }
 
 /// A deferred transaction takes its snapshot with the first read.
-fn run_snapshot(connection: &Connection, deadline: &Deadline, turn: &Turn) {
+fn run_snapshot(reader: &Reader, turn: &Turn) {
+    let Reader { connection, deadline, .. } = reader;
     if let Err(error) = connection.execute_batch("BEGIN DEFERRED") {
         tracing::error!(%error, "SQLite did not begin a read");
         return;
     }
     while let Ok(step) = turn.steps.recv() {
-        if run_step(connection, deadline, step) {
+        if run_step(reader, step) {
             break;
         }
     }
@@ -66,13 +76,21 @@ fn run_snapshot(connection: &Connection, deadline: &Deadline, turn: &Turn) {
 }
 
 /// Whether the turn ends with this step. An answer that nobody waits for is dropped.
-fn run_step(connection: &Connection, deadline: &Deadline, step: Step) -> bool {
+fn run_step(reader: &Reader, step: Step) -> bool {
     match step {
         Step::Run { queries, deadline: by, answer } => {
-            deadline.set(by);
+            reader.deadline.set(by);
             answer
-                .send(value::run_all(connection, &queries).map_err(|error| classify(&error)))
+                .send(
+                    value::run_all(&reader.connection, &queries).map_err(|error| classify(&error)),
+                )
                 .ok();
+            false
+        }
+        Step::RunWithin { query, wall, deadline: by, answer } => {
+            reader.deadline.set(by);
+            let rows = reader.guard.run(&reader.connection, &query, wall);
+            answer.send(rows.map(|rows| vec![rows]).map_err(|error| classify(&error))).ok();
             false
         }
         Step::Control { sql, answer } => {

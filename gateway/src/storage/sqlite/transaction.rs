@@ -9,9 +9,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
+use super::super::statement::Wall;
 use super::super::transaction::TransactionMode;
 use super::Sqlite;
-use super::turn::Step;
+use super::turn::{Answers, Step};
 
 /// A transaction, or in autocommit mode the right to run reads by themselves.
 pub(crate) struct Transaction {
@@ -46,6 +47,27 @@ impl Transaction {
     ) -> Result<Vec<SqlRows>, Error> {
         let (answer, answered) = oneshot::channel();
         self.send(Step::Run { queries, deadline, answer })?;
+        self.answers(answered, deadline).await
+    }
+
+    /// Run a statement of a plugin behind its wall.
+    pub(in super::super) async fn run_within(
+        &mut self,
+        query: Query,
+        wall: Arc<Wall>,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Step::RunWithin { query, wall, deadline, answer })?;
+        let answers = self.answers(answered, deadline).await?;
+        Ok(answers.into_iter().next().unwrap_or_default())
+    }
+
+    async fn answers(
+        &mut self,
+        answered: oneshot::Receiver<Answers>,
+        deadline: Instant,
+    ) -> Answers {
         let answers = wait(answered, deadline).await;
         self.note_loss(&answers);
         if self.mode == TransactionMode::Autocommit {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
+use super::super::statement::Wall;
 use super::super::transaction::TransactionMode;
 
 /// What a request asks of the thread that has its turn.
@@ -19,6 +20,13 @@ pub(super) enum Step {
     /// Run statements one after another, up to the first that fails.
     Run {
         queries: Vec<Query>,
+        deadline: Instant,
+        answer: oneshot::Sender<Answers>,
+    },
+    /// Run a statement of a plugin behind its wall.
+    RunWithin {
+        query: Query,
+        wall: Arc<Wall>,
         deadline: Instant,
         answer: oneshot::Sender<Answers>,
     },

@@ -44,14 +44,18 @@ pub(super) fn run_all(
     connection: &Connection,
     queries: &[Query],
 ) -> rusqlite::Result<Vec<SqlRows>> {
-    queries.iter().map(|query| run(connection, query)).collect()
+    queries.iter().map(|query| run(connection, &query.sql, &query.binds)).collect()
 }
 
 /// Run one statement and read all of its rows.
-fn run(connection: &Connection, query: &Query) -> rusqlite::Result<SqlRows> {
-    let mut statement = connection.prepare_cached(&query.sql)?;
+pub(super) fn run(
+    connection: &Connection,
+    sql: &str,
+    binds: &[SqlValue],
+) -> rusqlite::Result<SqlRows> {
+    let mut statement = connection.prepare_cached(sql)?;
     let width = statement.column_count();
-    let mut rows = statement.query(params_from_iter(&query.binds))?;
+    let mut rows = statement.query(params_from_iter(binds))?;
     let mut values = Vec::new();
     while let Some(row) = rows.next()? {
         for column in 0..width {

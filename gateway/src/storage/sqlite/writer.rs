@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::super::error::Error;
 use super::connection::Deadline;
 use super::error::classify;
+use super::guard::Guard;
 use super::turn::{Step, Turn, Turns};
 use super::value;
 use super::version::Versions;
@@ -28,7 +29,8 @@ pub(super) fn start(mut connection: Connection) -> Result<Turns, Error> {
     let versions = Versions::new(&connection).map_err(|error| classify(&error))?;
     let deadline = Deadline::watch(&mut connection)?;
     let (turns, queue) = Turns::new();
-    let mut writer = Writer { connection, deadline, versions };
+    let guard = Guard::watch(&mut connection)?;
+    let mut writer = Writer { connection, deadline, guard, versions };
     thread::Builder::new()
         .name("sqlite-writer".to_owned())
         .spawn(move || {
@@ -45,6 +47,7 @@ type Answer = oneshot::Sender<Result<(), Error>>;
 struct Writer {
     connection: Connection,
     deadline: Deadline,
+    guard: Guard,
     versions: Versions,
 }
 
@@ -132,6 +135,12 @@ impl Writer {
                 answer.send(rows.map_err(|error| classify(&error))).ok();
                 None
             }
+            Step::RunWithin { query, wall, deadline, answer } => {
+                self.deadline.set(deadline);
+                let rows = self.guard.run(&self.connection, &query, wall);
+                answer.send(rows.map(|rows| vec![rows]).map_err(|error| classify(&error))).ok();
+                None
+            }
             Step::Control { sql, answer } => {
                 answer.send(self.control(sql)).ok();
                 None
@@ -167,7 +176,9 @@ impl Writer {
 /// Answer a turn that cannot run.
 fn refuse(turn: &Turn, error: &Error) {
     match turn.steps.recv() {
-        Ok(Step::Run { answer, .. }) => drop(answer.send(Err(error.clone()))),
+        Ok(Step::Run { answer, .. } | Step::RunWithin { answer, .. }) => {
+            drop(answer.send(Err(error.clone())))
+        }
         Ok(Step::Control { answer, .. } | Step::Commit { answer } | Step::Rollback { answer }) => {
             drop(answer.send(Err(error.clone())));
         }

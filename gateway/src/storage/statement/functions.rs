@@ -19,6 +19,7 @@ use serde_json::Value;
 /// All functions that a rendered statement calls on `SQLite`, for the authorizer behind this wall.
 /// Besides these it reads its tables and `json_each`.
 pub const SQLITE_FUNCTIONS: &[&str] = &[
+    "->>",
     "abs",
     "coalesce",
     "count",

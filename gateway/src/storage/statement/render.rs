@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use super::order::{Key, Order, behind};
 use super::tree::{Expression, Program, RelationId};
-use super::{Bind, Dialect, Rendered};
+use super::{Bind, Dialect, Rendered, Wall};
 use crate::manifest::FieldType;
 
 /// What is to be selected: a statement's query with the optional conditions that are in force.
@@ -45,6 +45,7 @@ pub(super) struct Renderer<'s> {
     binds: Vec<Bind>,
     /// How many parameters of the text around this one are numbered before.
     before: usize,
+    wall: Wall,
     /// Relations whose rows a side table names.
     pub(super) driven: Vec<RelationId>,
     /// How many subqueries around this place are run again for each row.
@@ -54,7 +55,9 @@ pub(super) struct Renderer<'s> {
 impl<'s> Renderer<'s> {
     pub(super) fn new(selection: Selection<'s>, dialect: Dialect) -> Self {
         let (sql, binds) = (String::new(), Vec::new());
-        Self { selection, dialect, sql, binds, before: 0, driven: Vec::new(), repeated: 0 }
+        let wall = Wall::default();
+        let (before, driven, repeated) = (0, Vec::new(), 0);
+        Self { selection, dialect, sql, binds, before, wall, driven, repeated }
     }
 
     pub(super) fn numbered_behind(self, before: usize) -> Self {
@@ -90,7 +93,7 @@ impl<'s> Renderer<'s> {
     }
 
     pub(super) fn end(self) -> Rendered {
-        Rendered { sql: self.sql, binds: self.binds }
+        Rendered { sql: self.sql, binds: self.binds, wall: self.wall }
     }
 
     fn rows(&mut self, page: &Page<'_>, behind: Option<&Expression>) {
@@ -247,6 +250,23 @@ impl Renderer<'_> {
 
     pub(super) fn program(&self) -> &Program {
         self.selection.program
+    }
+
+    /// A table that is read.
+    pub(super) fn table(&mut self, name: &str) {
+        self.may_read(name);
+        self.identifier(name);
+    }
+
+    /// Without this a table that the text names is kept from it by the second wall.
+    pub(super) fn may_read(&mut self, table: &str) {
+        self.wall.read(table);
+    }
+
+    /// The table that is written.
+    pub(super) fn written_table(&mut self, name: &str) {
+        self.wall.write(name);
+        self.identifier(name);
     }
 
     /// A quoted name. All names were checked to hold no quote; doubling one costs nothing.

@@ -42,6 +42,7 @@ impl Renderer<'_> {
 
     /// The tenant's checkpoints of a plugin, whose name the manifest's schema has checked.
     pub(super) fn checkpoints(&mut self, plugin: &str, columns: &[RelationColumn]) {
+        self.may_read("loggia_checkpoint");
         let names: Vec<String> =
             columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
         let _ = write!(
@@ -67,7 +68,9 @@ impl Renderer<'_> {
         for (_, column) in &count.sums {
             let _ = write!(self.sql_mut(), ", \"{column}\"");
         }
-        let _ = write!(self.sql_mut(), " FROM \"{}\" WHERE \"tenant\" = ", count.table);
+        self.push(" FROM ");
+        self.table(&count.table);
+        self.push(" WHERE \"tenant\" = ");
         self.bind(Bind::Tenant, FieldType::Integer);
     }
 
@@ -80,8 +83,9 @@ impl Renderer<'_> {
         for column in &part.sums {
             let _ = write!(self.sql_mut(), ", -coalesce(\"d\".\"{column}\", 0)");
         }
-        let _ =
-            write!(self.sql_mut(), " FROM \"{}\" AS \"d\" WHERE \"d\".\"tenant\" = ", part.table);
+        self.push(" FROM ");
+        self.table(&part.table);
+        self.push(" AS \"d\" WHERE \"d\".\"tenant\" = ");
         self.bind(Bind::Tenant, FieldType::Integer);
         self.push(" AND \"d\".\"expires_at\" <= ");
         self.bind(Bind::Now, FieldType::Timestamp);

@@ -173,7 +173,7 @@ impl Renderer<'_> {
     /// A table with the condition that every use of one has: the tenant's own rows, of those
     /// the ones that have not expired.
     pub(super) fn visible_rows(&mut self, table: &str, expires: bool, alias: &str, access: Access) {
-        self.identifier(table);
+        self.table(table);
         let _ = write!(self.sql_mut(), " AS \"{alias}\"");
         self.push(if access == Access::BySideTable { " NOT INDEXED" } else { "" });
         let _ = write!(self.sql_mut(), " WHERE \"{alias}\".\"tenant\" = ");

@@ -112,7 +112,7 @@ impl Renderer<'_> {
     fn target_table(&mut self) {
         let program = self.selection().program;
         if let Source::Target { table, .. } = &program.relations[TARGET].source {
-            self.identifier(table);
+            self.written_table(table);
         }
     }
 
