@@ -66,7 +66,7 @@ impl Called {
     async fn times(&self, times: u64, request: &Request) -> Result<Duration> {
         let began = Instant::now();
         for _ in 0..times {
-            self.plugin.call(request, self.options()).await?;
+            self.plugin.call(request, self.options(), std::future::pending()).await?;
         }
         Ok(began.elapsed())
     }
@@ -87,6 +87,7 @@ impl Called {
                 response_bytes: limits.response_bytes,
                 document_bytes: limits.document_bytes,
                 log_bytes: limits.log_bytes,
+                waiting_requests: limits.waiting_requests,
             },
         }
     }

@@ -118,6 +118,8 @@ pub struct Limits {
     pub documents_written: u32,
     /// Bytes of log messages; more are dropped.
     pub log_bytes: usize,
+    /// Requests of the whole gateway that may wait for a change at a time.
+    pub waiting_requests: usize,
     /// The most that an operation's manifest may ask for.
     pub ceiling: Ceiling,
 }
@@ -178,6 +180,7 @@ impl Default for Limits {
             documents_read: 100_000,
             documents_written: 20_000,
             log_bytes: 64 << 10,
+            waiting_requests: 5_000,
             ceiling: Ceiling::default(),
         }
     }

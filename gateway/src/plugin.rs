@@ -13,7 +13,9 @@ mod host;
 mod instance;
 mod load;
 mod message;
+mod waiting;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -32,7 +34,8 @@ pub use error::{CallError, Failed};
 use host::CallState;
 use instance::{Instance, Instances};
 pub use load::{LoadError, LoadOptions, describe};
-pub use message::{Problem, Request, Response};
+pub use message::{Problem, Request, Response, Wait};
+use waiting::Waiting;
 
 /// A loaded plugin.
 pub struct Plugin {
@@ -85,16 +88,46 @@ impl Plugin {
         self.in_calls.load(Ordering::Acquire)
     }
 
-    /// Run one request, again where it lost a race, and make what it wrote last if it succeeds.
+    /// Run one request, again where it lost a race or waits for a change, and make what it wrote
+    /// last if it succeeds. It is not run again when its client is `gone`.
     ///
     /// # Errors
     /// See [`Failed`].
-    pub async fn call(&self, request: &Request, options: CallOptions) -> Result<Response, Failed> {
+    pub async fn call(
+        &self,
+        request: &Request,
+        options: CallOptions,
+        gone: impl Future<Output = ()>,
+    ) -> Result<Response, Failed> {
         let _in_call = InCall::new(&self.in_calls);
+        let mut gone = pin!(gone);
+        let mut waiting = Waiting::new(self, &options);
+        let mut now = self.storage.now();
+        loop {
+            match self.run_with_retries(request, now, options).await {
+                // What an operation in autocommit mode has written stays, so it runs once.
+                Err(Failed { error: CallError::Wait(_), kept: true }) => {
+                    let why = "it waits after a write in autocommit mode".to_owned();
+                    return Err(Failed { error: error::bad_output(why), kept: true });
+                }
+                Err(Failed { error: CallError::Wait(wish), kept: false }) => {
+                    now = waiting.wait(self, &options, wish, now, &mut gone).await?;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Until it has an answer or wishes to wait, as one of so many calls at a time.
+    async fn run_with_retries(
+        &self,
+        request: &Request,
+        now: i64,
+        options: CallOptions,
+    ) -> Result<Response, Failed> {
         let room =
             tokio::time::timeout_at(options.deadline, self.instances.runtime.room_for_call());
         let _room = room.await.map_err(|_elapsed| CallError::NoCapacity)?;
-        let now = self.storage.now();
         let mut run = 0;
         loop {
             match self.run(request, now, options).await {

@@ -10,6 +10,7 @@ mod apply;
 mod background;
 mod batch;
 mod batch_sql;
+mod changes;
 mod checkpoint;
 mod checkpoint_sql;
 mod clock;
@@ -41,6 +42,7 @@ mod transaction;
 mod update;
 
 pub use background::Background;
+pub use changes::{Moment, Watch};
 pub use checkpoint::{About, Checkpoint, Difference, DifferenceKind, Scope};
 pub use document::{
     Change, Document, Expiry, Otherwise, Outcome, Page, Precondition, Rows, Value, Write,

@@ -66,7 +66,7 @@ mod uuid;
 
 pub use self::conditions::Conditions;
 pub use self::plugin::Plugin;
-pub use self::problem::{Failure, Problem};
+pub use self::problem::{Failure, Problem, Wait};
 pub use self::request::{Principal, Request};
 pub use self::response::Response;
 pub use self::storage::{

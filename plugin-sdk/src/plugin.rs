@@ -18,7 +18,8 @@ pub trait Plugin {
     /// calls.
     ///
     /// # Errors
-    /// A problem for the client, or the wish to be run again after a lost race.
+    /// A problem for the client, or the wish to be run again: after a lost race, or when
+    /// something has changed.
     fn handle(request: Request) -> Result<Response, Failure>;
 }
 

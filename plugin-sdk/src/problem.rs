@@ -1,7 +1,8 @@
-//! How a handler says no: an RFC 9457 problem, or a wish to be run again.
+//! How a handler says no: an RFC 9457 problem, or a wish to be run again, at once or later.
 
 use serde_json::{Map, Value};
 
+use crate::Timestamp;
 use crate::bindings::exports::loggia::plugin::handler;
 use crate::log;
 use crate::storage::{Error, Fault, Version};
@@ -102,6 +103,53 @@ pub enum Failure {
     /// The handler saw that it lost a race. The gateway runs the request again, with back-off;
     /// after some times the client gets 503 `contention`.
     Retry,
+    /// The request is to be run again when something has changed.
+    Wait(Wait),
+}
+
+/// Run the request again when something has changed: a long poll, or a wait for a lock. It holds no
+/// instance, no connection and no lock meanwhile.
+///
+/// ```no_run
+/// # use loggia_plugin_sdk::{Collection, Failure, Request, Response, Wait};
+/// # const NOTES: Collection = Collection::new("note");
+/// fn get(request: &Request) -> Result<Response, Failure> {
+///     let end = request.received_at().plus_seconds(20);
+///     match NOTES.get_json(request.path_param(0))? {
+///         Some(note) => Ok(Response::json(200, note.body)),
+///         None if request.now() < end => Err(Wait::for_change(&["note"], end).into()),
+///         None => Ok(Response::empty(204)),
+///     }
+/// }
+/// ```
+///
+/// The operation's limit `request_ms` must be longer than the wait.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wait {
+    changed: Vec<String>,
+    until: Timestamp,
+}
+
+impl Wait {
+    /// Wait for a change of these collections by the same tenant, at most until this time, which
+    /// must be later than [`Request::now`](crate::Request::now). The handler is run then in any
+    /// case, and with a later `now`.
+    #[must_use]
+    pub fn for_change(collections: &[&str], until: Timestamp) -> Self {
+        Self { changed: collections.iter().map(|&name| name.to_owned()).collect(), until }
+    }
+
+    /// Wait until this time.
+    #[must_use]
+    pub fn until(until: Timestamp) -> Self {
+        Self::for_change(&[], until)
+    }
+}
+
+impl From<Wait> for Failure {
+    fn from(wait: Wait) -> Self {
+        Self::Wait(wait)
+    }
 }
 
 impl From<Problem> for Failure {
@@ -170,6 +218,9 @@ impl From<Failure> for handler::Failure {
         match failure {
             Failure::Problem(problem) => Self::Problem(problem.into()),
             Failure::Retry => Self::Retry,
+            Failure::Wait(Wait { changed, until }) => {
+                Self::Wait(handler::Wait { changed, until: until.as_micros() })
+            }
         }
     }
 }

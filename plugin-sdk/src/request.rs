@@ -105,7 +105,8 @@ impl Request {
         &self.raw.principal
     }
 
-    /// The time to use, on the database's clock. The same in a re-run after a lost race.
+    /// The time to use, on the database's clock. The same in a re-run after a lost race, later
+    /// after a [`Wait`](crate::Wait).
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.raw.now)

@@ -149,6 +149,13 @@ impl From<CallError> for Problem {
                 "other requests changed the same documents each time this one ran; try again",
             )
             .retry_after(1),
+            // Those that wait do not get here, and nobody reads the answer of those who have gone.
+            CallError::Wait(_) | CallError::ClientGone | CallError::TooManyWait => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too-many-waiting",
+                "as many requests wait for a change as may; try again",
+            )
+            .retry_after(1),
             CallError::NoCapacity => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "plugin-capacity",

@@ -10,6 +10,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use rand::RngExt as _;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -109,7 +110,10 @@ async fn call(
     request: plugin::Request,
     options: CallOptions,
 ) -> Result<plugin::Response, Problem> {
-    let work = async move { route.plugin.call(&request, options).await };
+    // Lives as long as hyper waits for the answer, which it does while there is a client.
+    let (_here, left) = oneshot::channel::<()>();
+    let gone = async move { drop(left.await) };
+    let work = async move { route.plugin.call(&request, options, gone).await };
     match tokio::spawn(work.in_current_span()).await {
         Ok(answer) => Ok(answer?),
         Err(error) => {
@@ -136,6 +140,7 @@ fn call_options(gateway: &Gateway, route: &Route) -> CallOptions {
             response_bytes: route.limits.response_bytes,
             document_bytes: route.limits.document_bytes,
             log_bytes: limits.log_bytes,
+            waiting_requests: limits.waiting_requests,
         },
     }
 }

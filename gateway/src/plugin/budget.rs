@@ -26,6 +26,8 @@ pub struct Limits {
     pub document_bytes: usize,
     /// Bytes of log messages; more are dropped.
     pub log_bytes: usize,
+    /// Requests of the gateway that may wait for a change at a time.
+    pub waiting_requests: usize,
 }
 
 /// A breach that ends the call, by the name of its setting.

@@ -3,7 +3,7 @@
 
 use super::bindings::exports::loggia::plugin::handler;
 use super::bindings::loggia::plugin::{storage as wit_storage, types};
-use super::message::{Problem, Request, Response};
+use super::message::{Problem, Request, Response, Wait};
 use crate::storage::{
     Change, Document, Error, Expiry, Fault, Otherwise, Outcome, Page, Precondition, Rows, Value,
     Write,
@@ -137,6 +137,11 @@ pub(super) fn request(request: &Request, now: i64) -> handler::Request {
 pub(super) fn response(response: handler::Response) -> Response {
     let handler::Response { status, headers, body } = response;
     Response { status, headers, body: body.into() }
+}
+
+pub(super) fn wait(wait: handler::Wait) -> Wait {
+    let handler::Wait { changed, until } = wait;
+    Wait { changed, until }
 }
 
 pub(super) fn problem(problem: handler::Problem) -> Problem {

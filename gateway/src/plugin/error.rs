@@ -3,7 +3,7 @@
 use super::bindings::exports::loggia::plugin::handler;
 use super::budget::{Breach, Limits};
 use super::host::EndsRequest;
-use super::message::{Problem, Response, check_headers};
+use super::message::{Problem, Response, Wait, check_headers};
 use super::{Answer, convert};
 use crate::storage;
 
@@ -28,6 +28,15 @@ pub enum CallError {
     /// The request lost its race each time it ran.
     #[error("the request lost its race each time it ran")]
     Contention,
+    /// The request is to be run again when something has changed.
+    #[error("the request waits for a change")]
+    Wait(Wait),
+    /// As many requests wait as may.
+    #[error("too many requests wait")]
+    TooManyWait,
+    /// The client has gone while the request waited; nobody reads this.
+    #[error("the client has gone")]
+    ClientGone,
     /// All instances were in use until the deadline.
     #[error("no instance was free before the deadline")]
     NoCapacity,
@@ -85,6 +94,7 @@ pub(super) fn check(answer: Answer, limits: Limits) -> Result<Response, CallErro
     match answer {
         Ok(response) => check_response(convert::response(response), limits),
         Err(handler::Failure::Retry) => Err(CallError::LostRace),
+        Err(handler::Failure::Wait(wait)) => Err(CallError::Wait(convert::wait(wait))),
         Err(handler::Failure::Problem(problem)) => {
             Err(check_problem(convert::problem(problem), limits))
         }
@@ -119,6 +129,6 @@ fn check_problem(problem: Problem, limits: Limits) -> CallError {
     }
 }
 
-fn bad_output(why: String) -> CallError {
+pub(super) fn bad_output(why: String) -> CallError {
     CallError::BadOutput(why)
 }

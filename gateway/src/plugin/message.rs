@@ -53,6 +53,15 @@ pub struct Problem {
     pub extensions: Option<String>,
 }
 
+/// A plugin's wish to be run again when something has changed.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// Names of collections.
+    pub changed: Vec<String>,
+    /// At the latest, in microseconds since 1970.
+    pub until: i64,
+}
+
 /// Headers that a plugin may set. All others are the gateway's, or could change how the
 /// connection or the browser behaves.
 pub(super) const RESPONSE_HEADERS: [&str; 12] = [

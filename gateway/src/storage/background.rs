@@ -1,4 +1,4 @@
-//! What the storage does by itself, beside requests: it sweeps.
+//! What the storage does by itself, beside requests: it sweeps, and listens to other gateways.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ impl Background {
     pub fn start(storage: &Arc<Storage>, sweep_interval: Option<Duration>) -> Self {
         let (running, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
+        let listening = Arc::clone(storage);
+        tasks.spawn(until(stopped.clone(), async move { listening.listen().await }));
         if let Some(interval) = sweep_interval {
             tasks.spawn(until(stopped, sweep(Arc::clone(storage), interval)));
         }

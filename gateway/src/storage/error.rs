@@ -122,6 +122,11 @@ impl Error {
         Some(Self::invalid(code, detail))
     }
 
+    /// Whether what the call wrote may be there all the same.
+    pub(super) fn leaves_open(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown)
+    }
+
     /// A call that can never succeed, for no write in particular.
     pub(super) fn invalid(code: &'static str, detail: impl Into<String>) -> Self {
         Self::Invalid(Fault {

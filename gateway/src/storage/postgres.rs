@@ -8,6 +8,7 @@
 mod connection;
 mod connector;
 mod error;
+mod listen;
 mod outcome;
 mod pool;
 mod transaction;

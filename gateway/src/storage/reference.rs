@@ -130,7 +130,7 @@ fn ambiguous(collections: &[Collection]) -> Vec<String> {
 }
 
 /// The collections whose documents take one of this collection with them.
-fn deleted_with(collections: &[Collection], collection: &Collection) -> HashSet<String> {
+pub(super) fn deleted_with(collections: &[Collection], collection: &Collection) -> HashSet<String> {
     let mut found = HashSet::new();
     let mut rest = vec![collection.name.clone()];
     while let Some(name) = rest.pop() {

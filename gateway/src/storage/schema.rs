@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::changes::ChangeSet;
 use super::collection::Collection;
 use super::collection_sql::CollectionSql;
 use super::count::Count;
@@ -51,6 +52,8 @@ pub(super) struct CollectionPlan {
     pub(super) schema: Option<DocumentSchema>,
     /// Its place among the collections: those that others refer to come first.
     pub(super) rank: usize,
+    /// What a write to it changes: itself, and what a delete takes with it.
+    pub(super) changes: ChangeSet,
 }
 
 impl Schema {
@@ -87,10 +90,19 @@ impl Schema {
             return Err(faults);
         }
         let ranks = reference::ranks(&collections);
+        let mut changes = changes(&collections, &ranks);
         let plans = collections.into_iter().map(|collection| {
             let name = collection.name.clone();
             let (schema, rank) = (schemas.remove(&name), ranks[&name]);
-            (name, CollectionPlan::new(collection, dialect, schema, rank))
+            let changes = changes.remove(&name).unwrap_or_default();
+            (
+                name,
+                CollectionPlan {
+                    rank,
+                    changes,
+                    ..CollectionPlan::new(collection, dialect, schema)
+                },
+            )
         });
         let collections = plans.collect();
         let Statements { selects, scopes, updates, deletes } = statements;
@@ -173,16 +185,11 @@ impl Statements {
 }
 
 impl CollectionPlan {
-    fn new(
-        collection: Collection,
-        dialect: Dialect,
-        schema: Option<DocumentSchema>,
-        rank: usize,
-    ) -> Self {
+    fn new(collection: Collection, dialect: Dialect, schema: Option<DocumentSchema>) -> Self {
         let sql = CollectionSql::new(&collection, dialect);
         let sweep = SweepSql::new(&collection, dialect);
         let paths = PathSet::new(collection.fields.iter().map(|field| field.paths.as_slice()));
-        Self { collection, sql, sweep, paths, schema, rank }
+        Self { collection, sql, sweep, paths, schema, rank: 0, changes: ChangeSet::default() }
     }
 }
 
@@ -276,6 +283,21 @@ fn limit_fault(manifest: &Manifest, declaration: &CountDeclaration) -> Option<St
     (declared["type"] != "integer").then(|| {
         format!("count {}: the limit {setting} is not an integer of the settings", declaration.name)
     })
+}
+
+/// What a write to each collection changes.
+fn changes(
+    collections: &[Collection],
+    ranks: &HashMap<String, usize>,
+) -> HashMap<String, ChangeSet> {
+    let mut changes: HashMap<String, ChangeSet> =
+        ranks.iter().map(|(name, rank)| (name.clone(), ChangeSet::one(*rank))).collect();
+    for taken in collections {
+        for taker in reference::deleted_with(collections, taken) {
+            changes.entry(taker).or_default().join(ChangeSet::one(ranks[&taken.name]));
+        }
+    }
+    changes
 }
 
 fn document_schemas(

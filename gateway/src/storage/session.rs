@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::apply::{Apply, Checked, check};
+use super::changes::ChangeSet;
 use super::collection_sql::Bind;
 use super::document::{Document, Otherwise, Outcome, Page, Rows, Value, Write};
 use super::error::Error;
@@ -34,6 +35,8 @@ pub struct Session {
     first_write: Option<Instant>,
     /// Whether a call in autocommit mode has made something last.
     kept: bool,
+    /// What the transaction has changed.
+    changed: ChangeSet,
     documents_read: u32,
     documents_written: u32,
 }
@@ -81,6 +84,7 @@ impl Session {
             transaction,
             first_write: None,
             kept: false,
+            changed: ChangeSet::default(),
             documents_read: 0,
             documents_written: 0,
         }
@@ -150,13 +154,23 @@ impl Session {
             let outcomes = self.apply_in_transaction(&schema, writes, checked).await;
             // From here on locks are held; the wait for them was not the plugin's doing.
             self.first_write.get_or_insert_with(Instant::now);
+            self.note(ChangeSet::of(&schema, writes, &outcomes));
             return outcomes;
         }
         let outcomes = self.apply_by_itself(&schema, writes, checked).await;
-        let changed =
-            |outcome: &Outcome| matches!(outcome, Outcome::Written { .. } | Outcome::Deleted(true));
-        self.kept |= outcomes.as_ref().is_ok_and(|outcomes| outcomes.iter().any(changed));
+        let changed = ChangeSet::of(&schema, writes, &outcomes);
+        self.kept |= outcomes.is_ok() && !changed.is_empty();
+        self.note(changed);
         outcomes
+    }
+
+    /// Remember what a call has changed, for those who wait for that. In autocommit mode it is
+    /// there already.
+    fn note(&mut self, changed: ChangeSet) {
+        self.changed.join(changed);
+        if self.options.mode == Mode::Autocommit {
+            std::mem::take(&mut self.changed).tell(&self.storage, &self.schema, self.tenant);
+        }
     }
 
     fn check<'a>(
@@ -376,7 +390,11 @@ impl Session {
     /// # Errors
     /// [`Error::OutcomeUnknown`] when the connection broke meanwhile; else nothing was done.
     pub async fn commit(self) -> Result<(), Error> {
-        self.transaction.commit().await
+        let Self { storage, schema, tenant, transaction, changed, .. } = self;
+        let done = transaction.commit().await;
+        // Whatever the answer: who is woken for nothing only reads once more.
+        changed.tell(&storage, &schema, tenant);
+        done
     }
 
     /// Undo everything, and wait until it is undone. In autocommit mode nothing is left to undo.

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rand::Rng as _;
 
+use super::changes::Changes;
 use super::clock::Clock;
 use super::cursor::Seal;
 use super::error::Error;
@@ -35,6 +36,7 @@ pub struct Storage {
     seal: Seal,
     /// What was installed last, by the plugin's name: what the sweeper goes through.
     installed: RwLock<HashMap<String, Arc<Schema>>>,
+    pub(super) changes: Changes,
 }
 
 /// The two databases: a closed set.
@@ -46,7 +48,7 @@ enum Backend {
 
 /// Whose documents. Made by [`Storage::tenant`] only.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Tenant(i64);
+pub struct Tenant(pub(super) i64);
 
 impl Tenant {
     /// The key in the database's tables.
@@ -105,7 +107,7 @@ impl Storage {
         };
         let secret = backend.secret("cursor").await?;
         let (seal, installed) = (Seal::new(&secret), RwLock::default());
-        Ok(Arc::new(Self { backend, clock, seal, installed }))
+        Ok(Arc::new(Self { backend, clock, seal, installed, changes: Changes::new() }))
     }
 
     /// Which SQL it speaks.
@@ -210,6 +212,15 @@ impl Storage {
         match &self.backend {
             Backend::Postgres(postgres) => Some(postgres.pool()),
             Backend::Sqlite(_) => None,
+        }
+    }
+
+    /// Hear from other gateways what they have changed, and tell them, for ever. With `SQLite`
+    /// there is no other.
+    pub(super) async fn listen(&self) {
+        match &self.backend {
+            Backend::Postgres(postgres) => postgres.listen(&self.changes).await,
+            Backend::Sqlite(_) => std::future::pending().await,
         }
     }
 

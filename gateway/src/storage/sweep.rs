@@ -17,7 +17,7 @@ use super::schema::CollectionPlan;
 use super::sql::{Query, SqlValue};
 use super::statement::Dialect;
 use super::transaction::{Transaction, TransactionMode};
-use super::{Schema, Storage};
+use super::{Schema, Storage, Tenant};
 
 /// The texts that sweep one collection. Each answers with the tenant of every document it took.
 #[derive(Clone, Debug)]
@@ -49,6 +49,13 @@ const SQLITE_PAUSE: Duration = Duration::from_millis(5);
 const SESSION_BATCH: u32 = 1_000;
 /// Nobody waits for the background, so it is patient.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Swept {
+    fn add(&mut self, other: Self) {
+        self.expired += other.expired;
+        self.past_retention += other.past_retention;
+    }
+}
 
 impl SweepSql {
     pub(super) fn new(collection: &Collection, dialect: Dialect) -> Self {
@@ -208,50 +215,46 @@ impl Storage {
         let mut swept = Swept::default();
         for schema in self.installed() {
             for plan in schema.collections.values() {
-                let expired = self.sweep_collection(plan, now).await?;
-                let past_retention = self.sweep_retention(plan, now).await?;
-                swept.expired += expired;
-                swept.past_retention += past_retention;
-                if expired + past_retention > 0 {
-                    let (plugin, collection) = (&schema.plugin, &plan.collection.name);
-                    tracing::info!(%plugin, %collection, expired, past_retention, "swept");
-                }
+                swept.add(self.sweep_collection(&schema, plan, now).await?);
             }
         }
         Ok(swept)
     }
 
-    async fn sweep_collection(&self, plan: &CollectionPlan, now: i64) -> Result<u64, Error> {
-        let Some(sql) = &plan.sweep.expired else {
-            return Ok(0);
-        };
-        let table = plan.collection.table.as_str();
-        let deleted = self.sweep_batches(sql, now, Some(table)).await?;
-        if deleted > 0 && !self.is_sqlite() {
-            self.run(FOLD, vec![table.into()]).await?;
-        }
-        Ok(deleted)
-    }
-
-    /// A plugin counts what has expired; these have not, so nothing is noted of them.
-    async fn sweep_retention(&self, plan: &CollectionPlan, now: i64) -> Result<u64, Error> {
-        let retention = plan.collection.retention.as_ref();
-        let (Some(sql), Some(retention)) = (&plan.sweep.past_retention, retention) else {
-            return Ok(0);
-        };
-        self.sweep_batches(sql, now.saturating_sub(retention.age_us), None).await
-    }
-
-    async fn sweep_batches(
+    async fn sweep_collection(
         &self,
-        sql: &Arc<str>,
-        oldest: i64,
-        note_in: Option<&str>,
-    ) -> Result<u64, Error> {
+        schema: &Schema,
+        plan: &CollectionPlan,
+        now: i64,
+    ) -> Result<Swept, Error> {
+        let mut swept = Swept::default();
+        if let Some(sql) = &plan.sweep.expired {
+            let due = Due { kind: Kind::Expired, schema, plan, sql, oldest: now };
+            swept.expired = self.sweep_batches(&due).await?;
+        }
+        if let (Some(sql), Some(retention)) =
+            (&plan.sweep.past_retention, &plan.collection.retention)
+        {
+            let oldest = now.saturating_sub(retention.age_us);
+            let due = Due { kind: Kind::PastRetention, schema, plan, sql, oldest };
+            swept.past_retention = self.sweep_batches(&due).await?;
+        }
+        if swept.expired > 0 && !self.is_sqlite() {
+            self.run(FOLD, vec![plan.collection.table.as_str().into()]).await?;
+        }
+        if swept != Swept::default() {
+            let (plugin, collection) = (&schema.plugin, &plan.collection.name);
+            let Swept { expired, past_retention } = swept;
+            tracing::info!(%plugin, %collection, expired, past_retention, "swept");
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_batches(&self, due: &Due<'_>) -> Result<u64, Error> {
         let batch = if self.is_sqlite() { SQLITE_BATCH } else { POSTGRES_BATCH };
         let mut deleted = 0;
         loop {
-            let rows = self.sweep_batch(sql, oldest, batch, note_in).await?;
+            let rows = self.sweep_batch(due, batch).await?;
             deleted += u64::try_from(rows).unwrap_or(u64::MAX);
             if rows < batch {
                 return Ok(deleted);
@@ -263,37 +266,51 @@ impl Storage {
     }
 
     /// One transaction: what was deleted is noted, or nothing was deleted.
-    async fn sweep_batch(
-        &self,
-        sql: &Arc<str>,
-        oldest: i64,
-        limit: usize,
-        note_in: Option<&str>,
-    ) -> Result<usize, Error> {
+    async fn sweep_batch(&self, due: &Due<'_>, limit: usize) -> Result<usize, Error> {
         let deadline = Instant::now() + BATCH_TIMEOUT;
         let mut transaction = self.transaction(TransactionMode::Write);
         let limit = SqlValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
-        let binds = vec![SqlValue::Integer(oldest), limit];
-        let rows = transaction.run(Query { sql: Arc::clone(sql), binds }, deadline).await?;
-        if let (Some(table), true) = (note_in, rows.len() > 0) {
-            let tenants = rows.values.iter().filter_map(SqlValue::integer);
-            let binds = vec![count_by_tenant(tenants), table.into()];
-            let query = Query { sql: note(self.dialect()).into(), binds };
-            transaction.run(query, deadline).await?;
+        let binds = vec![SqlValue::Integer(due.oldest), limit];
+        let rows = transaction.run(Query { sql: Arc::clone(due.sql), binds }, deadline).await?;
+        let counts = count_by_tenant(rows.values.iter().filter_map(SqlValue::integer));
+        if due.kind == Kind::Expired && !counts.is_empty() {
+            let pairs: Vec<(&i64, &u64)> = counts.iter().collect();
+            let pairs = SqlValue::Json(serde_json::json!(pairs).to_string());
+            let binds = vec![pairs, due.plan.collection.table.as_str().into()];
+            transaction.run(Query { sql: note(self.dialect()).into(), binds }, deadline).await?;
         }
         transaction.commit().await?;
+        if due.kind == Kind::PastRetention {
+            // What had expired was not there for anybody.
+            let tenants = counts.keys().map(|tenant| Tenant(*tenant));
+            tenants.for_each(|tenant| due.plan.changes.tell(self, due.schema, tenant));
+        }
         Ok(rows.len())
     }
 }
 
-/// A list of pairs of tenant and number.
-fn count_by_tenant(tenants: impl Iterator<Item = i64>) -> SqlValue {
-    let mut counts = BTreeMap::new();
-    for tenant in tenants {
-        *counts.entry(tenant).or_insert(0_u64) += 1;
-    }
-    let pairs: Vec<(i64, u64)> = counts.into_iter().collect();
-    SqlValue::Json(serde_json::json!(pairs).to_string())
+/// What is to be deleted.
+struct Due<'a> {
+    kind: Kind,
+    schema: &'a Schema,
+    plan: &'a CollectionPlan,
+    sql: &'a Arc<str>,
+    /// All up to this time.
+    oldest: i64,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    /// A plugin counts these.
+    Expired,
+    PastRetention,
+}
+
+fn count_by_tenant(tenants: impl Iterator<Item = i64>) -> BTreeMap<i64, u64> {
+    tenants.fold(BTreeMap::new(), |mut counts, tenant| {
+        *counts.entry(tenant).or_default() += 1;
+        counts
+    })
 }
 
 fn note(dialect: Dialect) -> &'static str {

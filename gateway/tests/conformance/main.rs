@@ -33,3 +33,4 @@ mod sweeper;
 mod transactions;
 mod update_where;
 mod values;
+mod waits;

@@ -10,6 +10,7 @@ mod echo;
 mod manifest;
 mod output;
 mod probe;
+mod wait;
 
 use loggia_plugin_sdk::manifest::Manifest;
 use loggia_plugin_sdk::{Failure, Plugin, Problem, Request, Response};
@@ -35,6 +36,8 @@ impl Plugin for Faults {
             "list-documents" => documents::list(&request),
             "apply" => apply::apply(&request),
             "increment" => apply::increment(&request),
+            "wait" => wait::wait(&request),
+            "wait-after-write" => wait::after_write(&request),
             "sweep" => documents::sweep(),
             "raise" => documents::raise(&request),
             "clear" => documents::clear(&request),

@@ -91,6 +91,12 @@ fn documents() -> Vec<Operation> {
         Operation::post("clear", "/clear", "Delete the documents of a title.")
             .required_param("title", Param::string())
             .param("limit", Param::integer().between(0, 1_000_000).default(0)),
+        Operation::post("wait", "/wait/{id}", "Wait until there is a document.")
+            .param("changed", Param::strings())
+            .param("ms", Param::integer().between(-1_000, 600_000))
+            .param("write", Param::boolean()),
+        Operation::post("wait-after-write", "/wait-after-write", "Write, then wait.")
+            .mode(Mode::Autocommit),
         Operation::post("sweep", "/sweep", "Delete what has expired, and count it."),
         Operation::post("increment", "/increment/{id}", "Add one to the member amount."),
         Operation::post("echo", "/echo/{first}/{second}", "Tell what the plugin was told.")

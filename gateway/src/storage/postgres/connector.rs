@@ -1,12 +1,15 @@
 //! How connections are made: the URL, time limits, what is asked of the server first.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
 
 use super::super::clock::{self, Clock};
 use super::super::error::Error;
@@ -20,6 +23,9 @@ pub(super) struct Connector {
     config: Config,
     clock: Arc<Clock>,
 }
+
+/// What drives a connection, by being polled.
+type Driven = tokio_postgres::Connection<Socket, NoTlsStream>;
 
 /// TCP, start-up and authentication together. tokio-postgres itself limits TCP only, and a server
 /// that is stopped accepts connections and never answers.
@@ -45,18 +51,46 @@ impl Connector {
 
     /// A connection as the role of the URL, and the task that drives it.
     pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), Error> {
-        let connecting = timeout(CONNECT_TIMEOUT, self.config.connect(NoTls)).await;
-        let Ok(connected) = connecting else {
-            tracing::warn!("PostgreSQL accepts connections and does not answer");
-            return Err(Error::Unavailable);
-        };
-        let (client, connection) = connected.map_err(|error| refused(&error))?;
+        let (client, connection) = self.dial().await?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(%error, "a connection to PostgreSQL broke");
             }
         });
         Ok((client, driver))
+    }
+
+    /// As `open`, and what the server notifies it of is given on. What there is no room for is
+    /// dropped.
+    pub(super) async fn open_listening(
+        &self,
+        heard_by: mpsc::Sender<String>,
+    ) -> Result<(Client, JoinHandle<()>), Error> {
+        let (client, mut connection) = self.dial().await?;
+        let driver = tokio::spawn(async move {
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                match message {
+                    Ok(AsyncMessage::Notification(heard)) => {
+                        heard_by.try_send(heard.payload().to_owned()).ok();
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "the connection that listens to PostgreSQL broke");
+                        return;
+                    }
+                }
+            }
+        });
+        Ok((client, driver))
+    }
+
+    async fn dial(&self) -> Result<(Client, Driven), Error> {
+        let connecting = timeout(CONNECT_TIMEOUT, self.config.connect(NoTls)).await;
+        let Ok(connected) = connecting else {
+            tracing::warn!("PostgreSQL accepts connections and does not answer");
+            return Err(Error::Unavailable);
+        };
+        connected.map_err(|error| refused(&error))
     }
 
     /// A connection for the pool.

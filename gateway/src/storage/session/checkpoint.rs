@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::super::changes::ChangeSet;
 use super::super::checkpoint::{About, Checkpoint, Checkpoints, Difference, Scope};
 use super::super::document::Document;
 use super::super::error::Error;
@@ -89,7 +90,11 @@ impl Session {
             Err(error) if error.ends_request() => {}
             Err(_) => self.transaction.rollback_to_savepoint(deadline).await?,
         }
-        let restored = self.conclude(own, restored).await?;
+        let restored = self.conclude(own, restored).await;
+        if restored.as_ref().map_or_else(Error::leaves_open, |restored| *restored > 0) {
+            self.note(ChangeSet::all());
+        }
+        let restored = restored?;
         self.documents_written = self.documents_written.saturating_add(restored);
         Ok(restored.into())
     }

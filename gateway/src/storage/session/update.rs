@@ -72,12 +72,16 @@ impl Session {
             let changed = change.run_guarded(&mut self.transaction).await;
             // From here on locks are held; the wait for them was not the plugin's doing.
             self.first_write.get_or_insert_with(Instant::now);
-            changed?
+            changed
         } else {
-            let changed = self.change_by_itself(&change).await?;
-            self.kept |= changed.count > 0;
+            let changed = self.change_by_itself(&change).await;
+            self.kept |= changed.as_ref().is_ok_and(|changed| changed.count > 0);
             changed
         };
+        if changed.as_ref().map_or_else(Error::leaves_open, |changed| changed.count > 0) {
+            self.note(change.collection.changes);
+        }
+        let changed = changed?;
         self.documents_written += changed.count;
         Ok(changed)
     }

@@ -41,6 +41,14 @@ impl Database {
         Self::Postgres { server, name }
     }
 
+    /// Let the server end every connection to it.
+    pub(crate) async fn terminate_connections(&self) {
+        if let Self::Postgres { server, name } = self {
+            let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity";
+            administer(server, &format!("{terminate} WHERE datname = '{name}'")).await;
+        }
+    }
+
     /// The URL for `storage.url`.
     pub(crate) fn url(&self) -> String {
         match self {

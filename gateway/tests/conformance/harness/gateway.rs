@@ -77,6 +77,16 @@ impl TestGateway {
         Self::serve(self.configuration.clone(), Arc::clone(&self.database)).await
     }
 
+    /// How many requests wait for a change.
+    pub(crate) fn waiting(&self) -> usize {
+        self.gateway.storage().watching()
+    }
+
+    /// Requests that are not answered yet, and connections that they hold.
+    pub(crate) fn under_way(&self) -> (u32, u32) {
+        (self.gateway.in_calls(), self.gateway.storage().in_use().connections)
+    }
+
     /// Whether it runs on `SQLite`.
     pub(crate) fn is_sqlite(&self) -> bool {
         self.gateway.storage().is_sqlite()
