@@ -4,7 +4,7 @@
 //! Unknown keys are errors. An environment variable overrides a key: `LOGGIA_STORAGE__URL`
 //! stands for `url` in `[storage]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +79,39 @@ pub struct Plugin {
     /// A warm instance is thrown away after so many requests.
     #[serde(default = "thousand")]
     pub max_requests_per_instance: u32,
+    /// Changes of its tables that are refused otherwise.
+    #[serde(default)]
+    pub allow: BTreeSet<Permission>,
+}
+
+/// A change of a plugin's tables that is refused unless the operator permits it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// Drop the tables of collections that it declares no more, with their documents.
+    DropCollection,
+    /// Drop the columns of fields that it declares no more. The bodies stay.
+    DropField,
+    /// Give a field another type.
+    ChangeType,
+    /// Fill a field from another member.
+    ChangePath,
+    /// Let documents stay that were to expire.
+    DropExpiry,
+}
+
+impl Permission {
+    /// Its name in `gateway.toml`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DropCollection => "drop-collection",
+            Self::DropField => "drop-field",
+            Self::ChangeType => "change-type",
+            Self::ChangePath => "change-path",
+            Self::DropExpiry => "drop-expiry",
+        }
+    }
 }
 
 /// How instances of a plugin are shared.

@@ -30,6 +30,7 @@ mod postgres;
 mod prepare;
 pub mod reference;
 mod schema;
+mod schema_change;
 mod scope;
 mod select;
 mod session;
@@ -50,6 +51,9 @@ pub use document::{
 pub use error::{Error, Fault, Mismatch};
 pub use postgres::{Options as PostgresOptions, PoolState};
 pub use schema::Schema;
+pub use schema_change::{
+    Culprit, Culprits, InstallError, InstallOptions, Plan, Refusal, Step, StepKind, Upgrade,
+};
 pub use session::{Session, SessionOptions};
-pub use store::{InUse, InstallError, Location, Storage, Tenant};
+pub use store::{InUse, Location, Storage, Tenant};
 pub use sweep::Swept;

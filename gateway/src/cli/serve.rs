@@ -118,6 +118,7 @@ async fn load_plugins(
                 times: config.storage.retries,
                 backoff: Duration::from_millis(config.storage.retry_backoff_ms),
             },
+            allow: plugin.allow.clone(),
         };
         let loaded = Plugin::load(runtime, storage, &component, options).await;
         let loaded = loaded.map_err(|error| {

@@ -204,8 +204,10 @@ fn storage_problem(error: storage::Error) -> Problem {
         storage::Error::SchemaDrift => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "schema-drift",
-            "the database lacks a table or a column of the plugin",
-        ),
+            "another gateway serves another version of the plugin, and its tables are not what \
+             this one knows; try again",
+        )
+        .retry_after(1),
         storage::Error::StorageFull => Problem::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "storage-full",

@@ -1,5 +1,6 @@
 //! From a component's bytes to a plugin that can be called.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -7,9 +8,9 @@ use std::time::Duration;
 use super::engine::Runtime;
 use super::instance::Instances;
 use super::{Plugin, Retry};
-use crate::config::Isolation;
+use crate::config::{Isolation, Permission};
 use crate::manifest::Manifest;
-use crate::storage::{InstallError, Storage};
+use crate::storage::{InstallError, InstallOptions, Storage};
 
 /// How a plugin is to be run.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct LoadOptions {
     pub memory_bytes: usize,
     /// What happens to requests that lose a race.
     pub retry: Retry,
+    /// Changes of its tables that the operator permits.
+    pub allow: BTreeSet<Permission>,
 }
 
 /// Why a plugin cannot be loaded.
@@ -53,7 +56,8 @@ impl Plugin {
         options: LoadOptions,
     ) -> Result<Self, LoadError> {
         let pre = runtime.prepare(component).map_err(|e| component_error(&e))?;
-        let LoadOptions { isolation, max_requests_per_instance, memory_bytes, .. } = options;
+        let LoadOptions { isolation, max_requests_per_instance, memory_bytes, retry, allow } =
+            options;
         let instances = Instances::new(
             runtime.clone(),
             pre,
@@ -63,13 +67,14 @@ impl Plugin {
         );
         let text = call_describe(&instances).await?;
         let manifest = Manifest::parse(&text).map_err(LoadError::Manifest)?;
-        let schema = storage.install(&manifest, &text).await?;
+        let changes = InstallOptions { allow, ..InstallOptions::default() };
+        let schema = storage.install_with(&manifest, &text, &changes).await?;
         Ok(Self {
             manifest,
             schema,
             storage: Arc::clone(storage),
             instances,
-            retry: options.retry,
+            retry,
             in_calls: AtomicU32::new(0),
         })
     }

@@ -148,6 +148,10 @@ impl Text<'_> {
             let _ = write!(columns, ", {}", field.column);
             let _ = write!(values, ", {}", self.field("b", place));
         }
+        for (column, value) in self.collection.marks() {
+            let _ = write!(columns, ", {column}");
+            let _ = write!(values, ", {value}");
+        }
         let (tenant, now) = (self.bind(Bind::Tenant), self.bind(Bind::Now));
         let _ = write!(
             self.sql,
@@ -203,7 +207,7 @@ impl Text<'_> {
 
     fn set_fields(&self, source: &str) -> String {
         let fields = self.collection.fields.iter().enumerate();
-        fields.fold(String::new(), |mut text, (place, field)| {
+        fields.fold(self.collection.set_marks(), |mut text, (place, field)| {
             let value = match source {
                 "b" => self.field(source, place),
                 _ => format!("{source}.{}", field.column),

@@ -34,6 +34,11 @@ pub struct Collection {
     pub default_ttl_us: Option<i64>,
     /// After what time the sweeper deletes documents that do not expire.
     pub retention: Option<Retention>,
+    /// The form of its bodies, as the plugin counts it.
+    pub schema_version: u32,
+    /// Stands in each row, and tells by which declaration its columns were filled: see
+    /// [`layout`].
+    pub layout: i32,
 }
 
 /// A declared retention.
@@ -58,6 +63,14 @@ pub struct Field {
     pub field_type: FieldType,
     /// JSON Pointers; the first that exists in a body counts.
     pub paths: Vec<String>,
+}
+
+impl Field {
+    /// Whether a column of this name is a field's: no other has a name that begins so.
+    #[must_use]
+    pub fn is_column(name: &str) -> bool {
+        name.starts_with("f__")
+    }
 }
 
 /// A declared index.
@@ -130,6 +143,8 @@ impl Collection {
             expires: declaration.expires(),
             default_ttl_us: declaration.ttl_seconds.map(|seconds| i64::from(seconds) * 1_000_000),
             retention: None,
+            schema_version: declaration.schema_version,
+            layout: layout(declaration),
         };
         collection.retention =
             declaration.retention.as_ref().map(|kept| collection.retention(kept)).transpose()?;
@@ -142,6 +157,26 @@ impl Collection {
         }
         collection.refuse_same_unique_columns()?;
         Ok(collection)
+    }
+
+    /// How the names of all that the gateway makes for a plugin begin.
+    #[must_use]
+    pub fn name_prefix(plugin: &str) -> String {
+        let whole = format!("{}__", plugin.replace('-', "_"));
+        let cut = MAX_IDENTIFIER_BYTES - CUT_SUFFIX_BYTES;
+        if whole.len() <= cut { whole } else { whole[..cut].to_owned() }
+    }
+
+    /// The columns of a row that say under which declaration it was written, and their values.
+    #[must_use]
+    pub fn marks(&self) -> [(&'static str, String); 2] {
+        [("schema_version", self.schema_version.to_string()), ("layout", self.layout.to_string())]
+    }
+
+    /// The marks as the end of a list of assignments.
+    #[must_use]
+    pub fn set_marks(&self) -> String {
+        self.marks().iter().map(|(column, value)| format!(", {column} = {value}")).collect()
     }
 
     /// The column and type that a name stands for in a statement.
@@ -214,6 +249,26 @@ impl Collection {
         })
     }
 
+    /// With a digest of its definition: an index that is declared otherwise is another index, and
+    /// one that is there is as it is declared. Unique ones are built anew when the values of their
+    /// fields may change places.
+    fn index_name(&self, declaration: &IndexDeclaration) -> String {
+        let fields =
+            declaration.fields.iter().map(|field| field.strip_prefix('-').unwrap_or(field));
+        let named = fields
+            .chain(declaration.only.keys().map(String::as_str))
+            .chain(declaration.contains.iter().map(String::as_str));
+        let fields: Vec<&Field> =
+            named.filter_map(|name| self.fields.iter().find(|field| field.name == name)).collect();
+        let types: Vec<FieldType> = fields.iter().map(|field| field.field_type).collect();
+        let mut definition = format!("{declaration:?} {types:?}");
+        if declaration.unique {
+            let paths: Vec<&Vec<String>> = fields.iter().map(|field| &field.paths).collect();
+            definition.push_str(&format!(" {paths:?} {}", self.schema_version));
+        }
+        physical_name(&[&self.table, &declaration.name, &short_digest(&definition)])
+    }
+
     fn index(&self, declaration: &IndexDeclaration) -> Result<Index, String> {
         let columns = declaration
             .fields
@@ -240,7 +295,7 @@ impl Collection {
         });
         Ok(Index {
             name: declaration.name.clone(),
-            physical_name: physical_name(&[&self.table, &declaration.name]),
+            physical_name: self.index_name(declaration),
             columns,
             unique: declaration.unique,
             only: only.collect::<Result<_, _>>()?,
@@ -255,7 +310,7 @@ impl Collection {
         match field.field_type {
             FieldType::Texts | FieldType::Json => Ok(ContainsIndex {
                 name: declaration.name.clone(),
-                physical_name: physical_name(&[&self.table, &declaration.name]),
+                physical_name: self.index_name(declaration),
                 column: field.column.clone(),
                 field_type: field.field_type,
             }),
@@ -287,20 +342,54 @@ impl Collection {
 
 const MICROSECONDS_OF_A_DAY: i64 = 86_400_000_000;
 
+/// A number for all of a declaration on which the columns of a row depend. A write puts it into the
+/// row, so that a change of the schema knows which rows it still has to fill, and `PostgreSQL`
+/// refuses the writes of gateways that still go by another declaration.
+fn layout(declaration: &CollectionDeclaration) -> i32 {
+    let mut fields: Vec<String> = declaration
+        .fields
+        .0
+        .iter()
+        .map(|field| format!("{} {} {:?}", field.name, field.field_type.name(), field.paths))
+        .collect();
+    fields.sort_unstable();
+    let (version, expires) = (declaration.schema_version, declaration.expires());
+    let digest = digest(&format!("{FORMAT} {version} {expires} {fields:?}"));
+    i32::from_be_bytes([digest[0] >> 1, digest[1], digest[2], digest[3]])
+}
+
+/// Grows when the gateway itself fills the columns of a row in another way: all rows are filled
+/// anew then.
+const FORMAT: u32 = 1;
+
+fn digest(text: &str) -> [u8; 32] {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Tells definitions apart in names of the database.
+pub(super) fn short_digest(definition: &str) -> String {
+    hexadecimal(&digest(definition)[..4])
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// `PostgreSQL` cuts identifiers at this many bytes.
 const MAX_IDENTIFIER_BYTES: usize = 63;
+/// Three underscores and the 16 digits that tell cut names apart.
+const CUT_SUFFIX_BYTES: usize = 19;
 
 /// Join checked names to an identifier. Names hold no double underscore, so two different lists
 /// never give the same identifier; one that is too long is cut and told apart by a digest.
 pub(super) fn physical_name(parts: &[&str]) -> String {
-    use sha2::{Digest, Sha256};
     let name = parts.join("__");
     if name.len() <= MAX_IDENTIFIER_BYTES {
         return name;
     }
-    let digest = Sha256::digest(name.as_bytes());
-    let suffix: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}___{suffix}", &name[..MAX_IDENTIFIER_BYTES - 3 - suffix.len()])
+    let suffix = hexadecimal(&digest(&name)[..8]);
+    format!("{}___{suffix}", &name[..MAX_IDENTIFIER_BYTES - CUT_SUFFIX_BYTES])
 }
 
 #[cfg(test)]

@@ -83,6 +83,13 @@ pub(super) struct CollectionSql {
     pub(super) delete_version: Rendered,
     /// Writes of many documents. `None` on `SQLite`.
     pub(super) batch: Option<BatchSql>,
+    /// Fill the columns of one version anew from its body.
+    pub(super) refill: Rendered,
+    /// Replace one version by a body of the current form. It is not a write of a client:
+    /// `updated_at` stays.
+    pub(super) upgrade: Rendered,
+    /// Delete the row of one version, whether or not it has expired.
+    pub(super) delete_row: Rendered,
 }
 
 /// The columns that make a document, in this order.
@@ -113,6 +120,9 @@ impl CollectionSql {
             delete: text(|text| text.delete(false)),
             delete_version: text(|text| text.delete(true)),
             batch: (dialect == Dialect::Postgres).then(|| BatchSql::new(collection)),
+            refill: text(|text| text.refill(false)),
+            upgrade: text(|text| text.refill(true)),
+            delete_row: text(|text| text.delete_row()),
         }
     }
 }
@@ -253,6 +263,27 @@ impl Text<'_> {
         self.sql.push_str(" RETURNING version");
     }
 
+    fn refill(&mut self, replace_body: bool) {
+        let values: Vec<String> =
+            (0..self.collection.fields.len()).map(|i| self.bind(Bind::Field(i))).collect();
+        let mut values = values.into_iter();
+        let fields = self.set_fields(|_| values.next().unwrap_or_default());
+        let body = if replace_body {
+            format!("version = {}, body = {}", self.next_version(), self.bind(Bind::Body))
+        } else {
+            "version = version".to_owned()
+        };
+        self.sql = format!("UPDATE {} AS d SET {body}{fields} WHERE ", self.collection.table);
+        self.this_document();
+        self.at_version(true);
+    }
+
+    fn delete_row(&mut self) {
+        self.sql = format!("DELETE FROM {} AS d WHERE ", self.collection.table);
+        self.this_document();
+        self.at_version(true);
+    }
+
     fn delete(&mut self, at_version: bool) {
         self.sql = format!("DELETE FROM {} AS d WHERE ", self.collection.table);
         self.this_document();
@@ -320,6 +351,10 @@ impl Text<'_> {
             let value = self.bind(Bind::Field(place));
             let _ = write!(values, ", {value}");
         }
+        for (column, value) in self.collection.marks() {
+            let _ = write!(columns, ", {column}");
+            let _ = write!(values, ", {value}");
+        }
         let _ = write!(
             self.sql,
             "INSERT INTO {table} AS d ({columns}) SELECT {values}",
@@ -361,8 +396,10 @@ impl Text<'_> {
         )
     }
 
+    /// All that is worked out from a body, and by which declaration it was.
     fn set_fields(&self, mut value: impl FnMut(&str) -> String) -> String {
-        self.collection.fields.iter().fold(String::new(), |mut text, field| {
+        let marks = self.collection.set_marks();
+        self.collection.fields.iter().fold(marks, |mut text, field| {
             let _ = write!(text, ", {} = {}", field.column, value(&field.column));
             text
         })

@@ -1,53 +1,13 @@
-//! The counts of installed plugins: making them, their limits, and folding their rows.
+//! The counts of installed plugins: their limits, and folding their rows. `schema_change/counts.rs`
+//! makes them.
 
 use super::ddl;
 use super::error::Error;
 use super::sql::SqlValue;
 use super::statement::Dialect;
 use super::{Schema, Storage, Tenant};
-use crate::manifest::Manifest;
 
 impl Storage {
-    /// The statements that bring a plugin's counts to what is declared, for one transaction.
-    pub(super) async fn count_ddl(
-        &self,
-        manifest: &Manifest,
-        schema: &Schema,
-    ) -> Result<Vec<String>, Error> {
-        let dialect = self.dialect();
-        let recorded = self.recorded(&schema.plugin).await?;
-        let mut statements =
-            ddl::count::bring_up(&schema.plugin, &schema.counts, &recorded, dialect);
-        for setting in schema.counts.iter().filter_map(|count| count.limit.as_ref()) {
-            let default = &manifest.settings["properties"][setting]["default"];
-            let default = default.as_i64().unwrap_or_default();
-            statements.push(ddl::count::default_limit(&schema.plugin, setting, default));
-        }
-        Ok(statements)
-    }
-
-    async fn recorded(&self, plugin: &str) -> Result<Vec<ddl::count::Recorded>, Error> {
-        let sql = match self.dialect() {
-            Dialect::Postgres => {
-                "SELECT name, definition, removal FROM loggia_count WHERE plugin = $1 ORDER BY name"
-            }
-            Dialect::Sqlite => {
-                "SELECT name, definition, removal FROM loggia_count WHERE plugin = ?1 ORDER BY name"
-            }
-        };
-        let rows = self.run(sql, vec![plugin.into()]).await?;
-        let mut recorded = Vec::new();
-        for row in rows.iter() {
-            if let [SqlValue::Text(name), SqlValue::Text(definition), SqlValue::Text(removal)] = row
-            {
-                let (name, definition, removal) =
-                    (name.clone(), definition.clone(), removal.clone());
-                recorded.push(ddl::count::Recorded { name, definition, removal });
-            }
-        }
-        Ok(recorded)
-    }
-
     /// Set what a tenant's counts may reach, by the setting that they name as their limit; 0 for no
     /// limit. It holds for writes that begin from now on, in all gateways.
     ///

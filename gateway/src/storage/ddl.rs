@@ -1,175 +1,137 @@
-//! The tables and indexes of a collection, as DDL for each database.
+//! The tables of collections with their columns and indexes, as DDL for each database.
+//!
+//! Which of it is to be run is worked out in `schema_change.rs`. What stands beside a table, such as
+//! its indexes, is in `objects.rs`.
 
+mod contains;
 pub(super) mod count;
+mod objects;
 
-use super::collection::{Collection, Index};
+use super::collection::Collection;
 use super::collection_sql::{postgres_type, sqlite_type};
-use super::reference::Reference;
 use super::statement::Dialect;
-use crate::manifest::{FieldType, OnDelete};
+use crate::manifest::FieldType;
+pub(super) use objects::{Command, Declared, Object, ObjectKind, objects};
 
-pub(super) mod contains;
-
-/// The statements that make a collection's table and indexes where they do not exist.
-pub(super) fn create(collection: &Collection, dialect: Dialect) -> Vec<String> {
-    let mut statements = vec![match dialect {
-        Dialect::Postgres => postgres_table(collection),
-        Dialect::Sqlite => sqlite_table(collection),
-    }];
-    statements
-        .extend(collection.indexes.iter().map(|index| create_index(collection, index, dialect)));
-    let contains = collection.contains.iter();
-    statements.extend(contains.flat_map(|index| contains::create(collection, index, dialect)));
-    if collection.expires {
-        // The one index that does not begin with the tenant: the sweeper's.
-        statements.push(format!(
-            "CREATE INDEX IF NOT EXISTS {index} ON {table} (expires_at) \
-             WHERE expires_at IS NOT NULL",
-            index = collection.expiry_index,
-            table = collection.table
-        ));
-    }
-    if let Some(retention) = &collection.retention {
-        // As the index by expiry: the sweeper looks at all tenants together.
-        statements.push(format!(
-            "CREATE INDEX IF NOT EXISTS {index} ON {table} ({column})",
-            index = retention.index,
-            table = collection.table,
-            column = retention.column
-        ));
-    }
-    statements
+/// A column that a table may have to get later.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    /// As the database's catalog names it.
+    pub(super) physical_type: &'static str,
+    /// What stands behind its name when it is made.
+    definition: String,
 }
 
-/// lz4 halves the time to save and to read a large body against the default. Text compares byte by byte.
-fn postgres_table(collection: &Collection) -> String {
-    let fields: String = collection
-        .fields
+/// What the gateway keeps in each row besides what the table began with. A table that was made
+/// before a column was thought of gets it with this default.
+const OWN_COLUMNS: [(&str, &str); 2] =
+    // Under which `schema_version` of the manifest the body was written; see also
+    // `Collection::layout`.
+    [("schema_version", "NOT NULL DEFAULT 1"), (LAYOUT_COLUMN, "NOT NULL DEFAULT 0")];
+
+/// By which declaration a row was filled.
+pub(super) const LAYOUT_COLUMN: &str = "layout";
+
+/// The name of the constraint by which `PostgreSQL` refuses the writes of gateways that go by
+/// another declaration of the collection.
+pub(super) const LAYOUT_CONSTRAINT: &str = "loggia_layout";
+
+/// The columns that a collection's table has besides those that every one began with.
+pub(super) fn columns(collection: &Collection, dialect: Dialect) -> Vec<Column> {
+    let own_type = match dialect {
+        Dialect::Postgres => "int4",
+        Dialect::Sqlite => "INTEGER",
+    };
+    let own = OWN_COLUMNS.iter().map(|(name, rest)| Column {
+        name: (*name).to_owned(),
+        physical_type: own_type,
+        definition: format!("{own_type} {rest}"),
+    });
+    let fields = collection.fields.iter().map(|field| {
+        let physical_type = match dialect {
+            Dialect::Postgres => postgres_type(field.field_type),
+            Dialect::Sqlite => sqlite_type(field.field_type),
+        };
+        // Text compares byte by byte.
+        let collate = match (dialect, field.field_type) {
+            (Dialect::Postgres, FieldType::Text) => r#" COLLATE "C""#,
+            _ => "",
+        };
+        let definition = format!("{physical_type}{collate}");
+        Column { name: field.column.clone(), physical_type, definition }
+    });
+    own.chain(fields).collect()
+}
+
+/// The table of a collection.
+pub(super) fn create_table(collection: &Collection, dialect: Dialect) -> String {
+    let columns: String = columns(collection, dialect)
         .iter()
-        .map(|field| {
-            let collate = if field.field_type == FieldType::Text { r#" COLLATE "C""# } else { "" };
-            format!(", {} {}{collate}", field.column, postgres_type(field.field_type))
-        })
+        .map(|column| format!(", {} {}", column.name, column.definition))
         .collect();
+    match dialect {
+        Dialect::Postgres => postgres_table(collection, &columns),
+        Dialect::Sqlite => sqlite_table(collection, &columns),
+    }
+}
+
+/// lz4 halves the time to save and to read a large body against the default.
+fn postgres_table(collection: &Collection, columns: &str) -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS {table} (tenant int4 NOT NULL, id text COLLATE \"C\" NOT NULL, \
          version int8 NOT NULL, created_at int8 NOT NULL, updated_at int8 NOT NULL, \
-         expires_at int8, body jsonb COMPRESSION lz4 NOT NULL{fields}, PRIMARY KEY (tenant, id)) \
-         WITH (fillfactor = 80)",
-        table = collection.table
+         expires_at int8, body jsonb COMPRESSION lz4 NOT NULL{columns}, PRIMARY KEY (tenant, id), \
+         CONSTRAINT {LAYOUT_CONSTRAINT} CHECK (layout = {layout})) WITH (fillfactor = 80)",
+        table = collection.table,
+        layout = collection.layout
     )
 }
 
 /// The row id is spelled out because VACUUM may renumber a hidden one. The body is text: it is
 /// read and written as a whole, and JSONB would be made and unmade each time.
-fn sqlite_table(collection: &Collection) -> String {
-    let fields: String = collection
-        .fields
-        .iter()
-        .map(|field| format!(", {} {}", field.column, sqlite_type(field.field_type)))
-        .collect();
+fn sqlite_table(collection: &Collection, columns: &str) -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS {table} (rid INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, \
          id TEXT NOT NULL, version INTEGER NOT NULL, created_at INTEGER NOT NULL, \
-         updated_at INTEGER NOT NULL, expires_at INTEGER, body TEXT NOT NULL{fields}, \
+         updated_at INTEGER NOT NULL, expires_at INTEGER, body TEXT NOT NULL{columns}, \
          UNIQUE (tenant, id)) STRICT",
         table = collection.table
     )
 }
 
-/// NULLs are the smallest on both databases; that is `SQLite`'s order and not `PostgreSQL`'s. The
-/// id at the end, in the direction of the last field, lets the index serve a keyset page.
-fn create_index(collection: &Collection, index: &Index, dialect: Dialect) -> String {
-    let term = |column: &str, descending: bool| match (dialect, descending) {
-        (Dialect::Postgres, false) => format!("{column} ASC NULLS FIRST"),
-        (Dialect::Postgres, true) => format!("{column} DESC NULLS LAST"),
-        (Dialect::Sqlite, false) => column.to_owned(),
-        (Dialect::Sqlite, true) => format!("{column} DESC"),
-    };
-    let mut terms = vec!["tenant".to_owned()];
-    terms.extend(index.columns.iter().map(|(column, descending)| term(column, *descending)));
-    let last_descends = index.columns.last().is_some_and(|(_, descending)| *descending);
-    if !index.unique && index.columns.iter().all(|(column, _)| column != "id") {
-        terms.push(term("id", last_descends));
-    }
-    let only: Vec<String> =
-        index.only.iter().map(|one_of| one_of.condition(&one_of.column, dialect)).collect();
-    let only =
-        if only.is_empty() { only.concat() } else { format!(" WHERE {}", only.join(" AND ")) };
-    format!(
-        "CREATE {unique}INDEX IF NOT EXISTS {name} ON {table} ({terms}){only}",
-        unique = if index.unique { "UNIQUE " } else { "" },
-        name = index.physical_name,
-        table = collection.table,
-        terms = terms.join(", "),
-    )
+pub(super) fn add_column(table: &str, column: &Column) -> String {
+    format!("ALTER TABLE {table} ADD COLUMN {} {}", column.name, column.definition)
 }
 
-/// The statements that make a collection's references hold. All tables must be there already.
-pub(super) fn create_references(collection: &Collection, dialect: Dialect) -> Vec<String> {
-    let references = collection.references.iter();
-    references.flat_map(|reference| create_reference(collection, reference, dialect)).collect()
+pub(super) fn drop_column(table: &str, column: &str) -> String {
+    format!("ALTER TABLE {table} DROP COLUMN {column}")
 }
 
-/// With an index on the field: a delete of the other document looks for those that refer to it.
-pub(super) fn create_reference(
-    collection: &Collection,
-    reference: &Reference,
-    dialect: Dialect,
-) -> Vec<String> {
-    let Reference { physical_name: name, column, .. } = reference;
+pub(super) fn drop_table(table: &str) -> String {
+    format!("DROP TABLE IF EXISTS {table}")
+}
+
+/// No row counts as filled any more. Quick on `PostgreSQL`, whatever the number of rows; the
+/// fence goes with the column.
+pub(super) fn forget_layouts(collection: &Collection, dialect: Dialect) -> Vec<String> {
     let table = &collection.table;
-    let index = format!("CREATE INDEX IF NOT EXISTS {name} ON {table} (tenant, {column})");
-    let mut statements = match dialect {
-        Dialect::Postgres => vec![postgres_reference(table, reference)],
-        Dialect::Sqlite => sqlite_reference(table, reference),
-    };
-    let served = |index: &&Index| index.columns.first().is_some_and(|(first, _)| first == column);
-    if !collection.indexes.iter().any(|index| served(&index)) {
-        statements.insert(0, index);
-    }
-    statements
+    let layout = columns(collection, dialect).into_iter().find(|c| c.name == LAYOUT_COLUMN);
+    let added = layout.map(|column| add_column(table, &column));
+    std::iter::once(drop_column(table, LAYOUT_COLUMN)).chain(added).collect()
 }
 
-/// `PostgreSQL` knows no ADD CONSTRAINT IF NOT EXISTS.
-fn postgres_reference(table: &str, reference: &Reference) -> String {
-    let Reference { physical_name: name, column, table: parent, on_delete, .. } = reference;
-    let action = match on_delete {
-        OnDelete::Cascade => "CASCADE",
-        OnDelete::Restrict => "RESTRICT",
-    };
-    format!(
-        "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{name}' \
-         AND conrelid = '{table}'::regclass) THEN \
-         ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (tenant, {column}) \
-         REFERENCES {parent} (tenant, id) ON DELETE {action}; END IF; END $$"
-    )
+/// Let gateways write that go by another declaration. `SQLite` has one gateway only.
+pub(super) fn open_fence(collection: &Collection, dialect: Dialect) -> Option<String> {
+    let table = &collection.table;
+    (dialect == Dialect::Postgres)
+        .then(|| format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {LAYOUT_CONSTRAINT}"))
 }
 
-/// What a foreign key would do, as triggers: they can be added to a table that is there.
-fn sqlite_reference(table: &str, reference: &Reference) -> Vec<String> {
-    let Reference { physical_name: name, column, table: parent, on_delete, .. } = reference;
-    let raise = format!("SELECT RAISE(ABORT, 'loggia-reference {name}')");
-    let missing = format!(
-        "BEGIN {raise} WHERE NOT EXISTS \
-         (SELECT 1 FROM {parent} WHERE tenant = NEW.tenant AND id = NEW.{column}); END"
-    );
-    let of_parent = format!("tenant = OLD.tenant AND {column} = OLD.id");
-    let deleted = match on_delete {
-        OnDelete::Cascade => format!("BEGIN DELETE FROM {table} WHERE {of_parent}; END"),
-        OnDelete::Restrict => {
-            format!("BEGIN {raise} WHERE EXISTS (SELECT 1 FROM {table} WHERE {of_parent}); END")
-        }
-    };
-    vec![
-        format!(
-            "CREATE TRIGGER IF NOT EXISTS {name}_i AFTER INSERT ON {table} \
-             WHEN NEW.{column} IS NOT NULL {missing}"
-        ),
-        format!(
-            "CREATE TRIGGER IF NOT EXISTS {name}_u AFTER UPDATE OF {column} ON {table} \
-             WHEN NEW.{column} IS NOT NULL AND NEW.{column} IS NOT OLD.{column} {missing}"
-        ),
-        format!("CREATE TRIGGER IF NOT EXISTS {name}_d AFTER DELETE ON {parent} {deleted}"),
-    ]
+/// From now on a write that goes by another declaration fails; rows that are there stay as they
+/// are.
+pub(super) fn close_fence(collection: &Collection, dialect: Dialect) -> Option<String> {
+    let layout = collection.layout;
+    let open = open_fence(collection, dialect)?;
+    Some(format!("{open}, ADD CONSTRAINT {LAYOUT_CONSTRAINT} CHECK (layout = {layout}) NOT VALID"))
 }

@@ -52,7 +52,8 @@ pub enum Error {
     /// The database accepts no writes now.
     #[error("the database is read-only")]
     ReadOnly,
-    /// The database lacks a table or a column that was there when the plugin was loaded.
+    /// The tables were changed for another version of the plugin: a table or a column is gone, or
+    /// writes by this version are refused.
     #[error("the tables are not those of the plugin's manifest")]
     SchemaDrift,
     /// The connection broke while the commit was under way.

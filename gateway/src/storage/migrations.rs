@@ -32,7 +32,8 @@ const ALL: &[Migration] = &migrations![
     "0002_swept",
     "0003_counts",
     "0004_update_functions",
-    "0005_checkpoints"
+    "0005_checkpoints",
+    "0006_schema_change",
 ];
 
 impl Migration {

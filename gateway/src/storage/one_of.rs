@@ -42,6 +42,11 @@ impl OneOf {
         Ok(Self { field: place, column: declared.column.clone(), values })
     }
 
+    /// Whether it holds for a document with these values of its fields.
+    pub(super) fn holds(&self, fields: &[SqlValue]) -> bool {
+        self.values.contains(&fields[self.field])
+    }
+
     /// The condition about a value: a column or a parameter.
     ///
     /// `PostgreSQL` proves that a statement's condition implies the index's. `SQLite` compares their

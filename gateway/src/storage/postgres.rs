@@ -7,6 +7,7 @@
 
 mod connection;
 mod connector;
+mod dedicated;
 mod error;
 mod listen;
 mod outcome;
@@ -25,6 +26,7 @@ use super::migrations;
 use super::sql::{Query, SqlRows};
 use super::statement::Dialect;
 use connector::Connector;
+pub(super) use dedicated::Dedicated;
 use error::Failure;
 pub use pool::PoolState;
 use pool::{Pool, PoolOptions, PooledConnection};
@@ -106,19 +108,9 @@ impl Postgres {
         }
     }
 
-    /// Run DDL in one transaction, one gateway at a time.
-    pub(super) async fn install(&self, statements: &[String]) -> Result<(), Error> {
-        let (mut client, driver) = self.connector.open().await?;
-        let work = async {
-            let transaction = client.transaction().await?;
-            transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&INSTALL_LOCK]).await?;
-            transaction.batch_execute(&statements.join(";\n")).await?;
-            transaction.commit().await
-        };
-        let done = work.await.map_err(|error| error::classify(&error));
-        drop(client);
-        driver.await.ok();
-        done
+    /// A connection outside the pool.
+    pub(super) async fn dedicated(&self) -> Result<Dedicated, Error> {
+        Dedicated::open(&self.connector).await
     }
 
     /// What the pool holds now.
@@ -130,14 +122,14 @@ impl Postgres {
 /// Between two tries of a statement that nobody waits for.
 const PATIENT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Held while the schema is changed; any number, as long as it stays the same.
-const INSTALL_LOCK: i64 = 0x6c6f_6767_6961;
+/// Held while the gateway's own tables are changed; any number, as long as it stays the same.
+const MIGRATION_LOCK: i64 = 0x6c6f_6767_6961;
 
 /// Two gateways that start at once wait for each other here.
 async fn migrate(connector: &Connector) -> Result<(), Error> {
     let (mut client, driver) = connector.open().await?;
     let runner = migrations::runner(Dialect::Postgres)?;
-    let lock = client.execute("SELECT pg_advisory_lock($1)", &[&INSTALL_LOCK]).await;
+    let lock = client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
     lock.map_err(|error| error::classify(&error))?;
     let done = runner.run_async(&mut client).await;
     // The lock goes with the connection.

@@ -199,40 +199,58 @@ impl PreparedBody {
         if let Some(schema) = &plan.schema {
             schema.check(&text)?;
         }
-        let fields = plan.collection.fields.iter().enumerate().map(|(place, declared)| {
-            field::value(declared, members.get(place)).map_err(|fault| Fault {
-                index: 0,
-                id: String::new(),
-                name: declared.paths.first().cloned().unwrap_or_default(),
-                code: fault.code,
-                detail: fault.detail,
-            })
-        });
-        let fields: Vec<SqlValue> = fields.collect::<Result<_, _>>()?;
-        let collection = &plan.collection;
-        match collection
-            .indexes
-            .iter()
-            .find(|i| index_row_bytes(collection, i, id, &fields) > MAX_INDEX_ROW_BYTES)
-        {
-            Some(index) => Err(Fault {
-                index: 0,
-                id: String::new(),
-                name: index.name.clone(),
-                code: "index-too-long",
-                detail: format!(
-                    "the text fields of the index {} and the id must have at most \
+        let fields = columns(plan, id, &members)?;
+        Ok(Self { text, fields })
+    }
+
+    /// Take out the values of its fields from a body that is stored already. It may be older than
+    /// the JSON Schema, and larger than an operation may write today.
+    pub(super) fn stored(plan: &CollectionPlan, id: &str, text: String) -> Result<Self, Fault> {
+        let members = json::check_document(&text, &plan.paths, usize::MAX).map_err(json_fault)?;
+        let fields = columns(plan, id, &members)?;
+        Ok(Self { text, fields })
+    }
+}
+
+/// The values of the fields, and whether the indexes have room for them.
+fn columns(
+    plan: &CollectionPlan,
+    id: &str,
+    members: &json::Members<'_>,
+) -> Result<Vec<SqlValue>, Fault> {
+    let fields = plan.collection.fields.iter().enumerate().map(|(place, declared)| {
+        field::value(declared, members.get(place)).map_err(|fault| Fault {
+            index: 0,
+            id: String::new(),
+            name: declared.paths.first().cloned().unwrap_or_default(),
+            code: fault.code,
+            detail: fault.detail,
+        })
+    });
+    let fields: Vec<SqlValue> = fields.collect::<Result<_, _>>()?;
+    let collection = &plan.collection;
+    match collection
+        .indexes
+        .iter()
+        .find(|i| index_row_bytes(collection, i, id, &fields) > MAX_INDEX_ROW_BYTES)
+    {
+        Some(index) => Err(Fault {
+            index: 0,
+            id: String::new(),
+            name: index.name.clone(),
+            code: "index-too-long",
+            detail: format!(
+                "the text fields of the index {} and the id must have at most \
                      {MAX_INDEX_ROW_BYTES} bytes together",
-                    index.name
-                ),
-            }),
-            None => Ok(Self { text, fields }),
-        }
+                index.name
+            ),
+        }),
+        None => Ok(fields),
     }
 }
 
 /// A B-tree row of `PostgreSQL` holds 2,704 bytes; what is left is for numbers and lengths.
-const MAX_INDEX_ROW_BYTES: usize = 2_560;
+pub(super) const MAX_INDEX_ROW_BYTES: usize = 2_560;
 
 /// The bytes of text in an index's row. The id stands at the end of most, and is
 /// counted for all, so that the rule is easy to state.

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::collection::{Collection, physical_name};
+use super::collection::{Collection, physical_name, short_digest};
 use crate::manifest::{FieldType, OnDelete, ReferenceDeclaration};
 
 /// A declared reference with its physical names.
@@ -83,9 +83,11 @@ fn reference(
         }
         None => return Err(format!("{field} is not a declared field")),
     };
+    // A reference that is declared otherwise is another reference.
+    let definition = short_digest(&format!("{field} {collection} {on_delete:?}"));
     Ok(Reference {
         name: name.clone(),
-        physical_name: physical_name(&[&child.table, "ref", "", name]),
+        physical_name: physical_name(&[&child.table, "ref", "", name, &definition]),
         column,
         collection: collection.clone(),
         table: parent.table.clone(),

@@ -7,7 +7,6 @@ use super::changes::ChangeSet;
 use super::collection::Collection;
 use super::collection_sql::CollectionSql;
 use super::count::Count;
-use super::ddl;
 use super::document_schema::DocumentSchema;
 use super::error::Error;
 use super::reference;
@@ -108,16 +107,6 @@ impl Schema {
         let Statements { selects, scopes, updates, deletes } = statements;
         let plugin = manifest.name.clone();
         Ok(Self { plugin, counts, collections, statements: selects, scopes, updates, deletes })
-    }
-
-    /// The DDL that makes its tables where they do not exist.
-    pub(super) fn ddl(&self, dialect: Dialect) -> Vec<String> {
-        let mut plans: Vec<&CollectionPlan> = self.collections.values().collect();
-        plans.sort_by_key(|plan| plan.rank);
-        let tables = plans.iter().flat_map(|plan| ddl::create(&plan.collection, dialect));
-        let references =
-            plans.iter().flat_map(|plan| ddl::create_references(&plan.collection, dialect));
-        tables.chain(references).collect()
     }
 
     pub(super) fn collection(&self, name: &str) -> Result<&CollectionPlan, Error> {

@@ -20,6 +20,9 @@ mod writer;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::error::Error;
 use super::migrations;
@@ -70,10 +73,10 @@ impl Sqlite {
     pub(super) async fn run_all(
         self: &Arc<Self>,
         queries: Vec<Query>,
+        timeout: Duration,
     ) -> Result<Vec<SqlRows>, Error> {
         let mut transaction = Transaction::new(Arc::clone(self), TransactionMode::Write);
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
-        let answers = transaction.run_all(queries, deadline).await?;
+        let answers = transaction.run_all(queries, Instant::now() + timeout).await?;
         transaction.commit().await?;
         Ok(answers)
     }

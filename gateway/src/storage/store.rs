@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use rand::Rng as _;
 
@@ -12,6 +13,7 @@ use super::cursor::Seal;
 use super::error::Error;
 use super::postgres::{self, PoolState, Postgres};
 use super::schema::Schema;
+use super::schema_change::{self, ChangeSession, InstallError, InstallOptions, Plan};
 use super::session::{Session, SessionOptions};
 use super::sql::{Query, SqlRows, SqlValue};
 use super::sqlite::{self, Sqlite};
@@ -64,29 +66,6 @@ pub struct InUse {
     pub connections: u32,
 }
 
-/// Why a plugin's collections cannot be served from this database.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    /// The manifest itself; each fault in a line.
-    #[error("{}", .0.join("\n"))]
-    Manifest(Vec<String>),
-    /// What is declared differs from the tables that are there.
-    #[error(
-        "the collection {collection} of {plugin} is declared otherwise than it is stored \
-         (fields, indexes or expiry differ); this version of the gateway can add collections, \
-         but not change one: give the changed collection a new name"
-    )]
-    Changed {
-        /// The plugin's name.
-        plugin: String,
-        /// The collection's name.
-        collection: String,
-    },
-    /// The database's failure.
-    #[error(transparent)]
-    Storage(#[from] Error),
-}
-
 impl Storage {
     /// Open a database, making what does not exist in it.
     ///
@@ -128,7 +107,8 @@ impl Storage {
         self.clock.now()
     }
 
-    /// Compile a manifest and make the tables that it declares where they do not exist.
+    /// Compile a manifest and make the tables what it declares, as far as that needs no
+    /// permission.
     ///
     /// # Errors
     /// See [`InstallError`].
@@ -137,18 +117,30 @@ impl Storage {
         manifest: &Manifest,
         manifest_text: &str,
     ) -> Result<Arc<Schema>, InstallError> {
-        let dialect = self.dialect();
-        let schema = Schema::compile(manifest, dialect).map_err(InstallError::Manifest)?;
-        if let Some(applied) = self.applied_manifest(&manifest.name).await?
-            && let Some(collection) = changed_collection(&applied, manifest_text)
-        {
-            return Err(InstallError::Changed { plugin: manifest.name.clone(), collection });
-        }
-        let mut statements = schema.ddl(dialect);
-        statements.extend(self.count_ddl(manifest, &schema).await?);
-        self.backend.install(&statements).await?;
-        let (name, text) = (manifest.name.as_str(), manifest_text);
-        self.backend.run(dialect.save_manifest(), vec![name.into(), text.into()]).await?;
+        self.install_with(manifest, manifest_text, &InstallOptions::default()).await
+    }
+
+    /// Compile a manifest and make the tables what it declares.
+    ///
+    /// # Errors
+    /// See [`InstallError`].
+    pub async fn install_with(
+        &self,
+        manifest: &Manifest,
+        manifest_text: &str,
+        options: &InstallOptions,
+    ) -> Result<Arc<Schema>, InstallError> {
+        let schema = Schema::compile(manifest, self.dialect()).map_err(InstallError::Manifest)?;
+        let mut session = self.backend.change_session().await?;
+        let change = schema_change::install(
+            &mut session,
+            manifest,
+            manifest_text,
+            &schema,
+            options,
+            self.now(),
+        );
+        change.await?;
         let schema = Arc::new(schema);
         let mut installed = self.installed.write().unwrap_or_else(PoisonError::into_inner);
         installed.insert(manifest.name.clone(), Arc::clone(&schema));
@@ -161,10 +153,18 @@ impl Storage {
         installed.values().cloned().collect()
     }
 
-    async fn applied_manifest(&self, plugin: &str) -> Result<Option<String>, Error> {
-        let sql = self.dialect().applied_manifest();
-        let rows = self.backend.run(sql, vec![plugin.into()]).await?;
-        Ok(rows.values.into_iter().next().and_then(SqlValue::into_text))
+    /// What installing a manifest would change. Nothing is changed.
+    ///
+    /// # Errors
+    /// See [`InstallError`]; never [`InstallError::Refused`].
+    pub async fn plan(
+        &self,
+        manifest: &Manifest,
+        options: &InstallOptions,
+    ) -> Result<Plan, InstallError> {
+        let schema = Schema::compile(manifest, self.dialect()).map_err(InstallError::Manifest)?;
+        let mut session = self.backend.change_session().await?;
+        schema_change::plan(&mut session, manifest, &schema, options, self.now()).await
     }
 
     /// The tenant of this name, made when it is new.
@@ -254,23 +254,17 @@ impl Backend {
         match self {
             Self::Postgres(postgres) => postgres.run(&query).await,
             Self::Sqlite(sqlite) => {
-                let answers = sqlite.run_all(vec![query]).await?;
+                let answers = sqlite.run_all(vec![query], OWN_TIMEOUT).await?;
                 Ok(answers.into_iter().next().unwrap_or_default())
             }
         }
     }
 
-    async fn install(&self, statements: &[String]) -> Result<(), Error> {
-        match self {
-            Self::Postgres(postgres) => postgres.install(statements).await,
-            Self::Sqlite(sqlite) => {
-                let queries = statements
-                    .iter()
-                    .map(|sql| Query { sql: sql.as_str().into(), binds: Vec::new() })
-                    .collect();
-                sqlite.run_all(queries).await.map(drop)
-            }
-        }
+    async fn change_session(&self) -> Result<ChangeSession, Error> {
+        Ok(match self {
+            Self::Postgres(postgres) => ChangeSession::Postgres(postgres.dedicated().await?),
+            Self::Sqlite(sqlite) => ChangeSession::Sqlite(Arc::clone(sqlite)),
+        })
     }
 
     /// A secret of this database, made by whoever asks first.
@@ -288,51 +282,23 @@ impl Backend {
     }
 }
 
+/// For the gateway's own statements on `SQLite`.
+const OWN_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl From<String> for SqlValue {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl From<&str> for SqlValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-/// The first collection that stands in both manifests and is not declared the same.
-fn changed_collection(applied: &str, declared: &str) -> Option<String> {
-    let (applied, declared) = (Manifest::parse(applied).ok()?, Manifest::parse(declared).ok()?);
-    let form = |collection: &crate::manifest::CollectionDeclaration| {
-        let expires = collection.expires();
-        format!("{:?} {:?} {expires}", collection.fields, collection.indexes)
-    };
-    let changed = declared.collections.iter().find(|collection| {
-        let stored = applied.collections.iter().find(|stored| stored.name == collection.name);
-        stored.is_some_and(|stored| form(stored) != form(collection))
-    });
-    changed.map(|collection| collection.name.clone())
-}
-
 /// The gateway's own statements. `PostgreSQL` numbers parameters with `$`, `SQLite` with `?`.
 impl Dialect {
-    fn applied_manifest(self) -> &'static str {
-        match self {
-            Self::Postgres => "SELECT manifest FROM loggia_plugin WHERE name = $1",
-            Self::Sqlite => "SELECT manifest FROM loggia_plugin WHERE name = ?1",
-        }
-    }
-
-    fn save_manifest(self) -> &'static str {
-        match self {
-            Self::Postgres => {
-                "INSERT INTO loggia_plugin (name, manifest) VALUES ($1, $2) \
-                 ON CONFLICT (name) DO UPDATE SET manifest = excluded.manifest, applied_at = now() \
-                 WHERE loggia_plugin.manifest <> excluded.manifest"
-            }
-            Self::Sqlite => {
-                "INSERT INTO loggia_plugin (name, manifest) VALUES (?1, ?2) \
-                 ON CONFLICT (name) DO UPDATE SET manifest = excluded.manifest, \
-                 applied_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
-                 WHERE loggia_plugin.manifest <> excluded.manifest"
-            }
-        }
-    }
-
     fn insert_tenant(self) -> &'static str {
         match self {
             Self::Postgres => "INSERT INTO loggia_tenant (name) VALUES ($1) ON CONFLICT DO NOTHING",

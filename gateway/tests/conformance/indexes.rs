@@ -316,9 +316,17 @@ async fn what_a_list_loses_is_found_no_more(store: TestStore) {
     assert_eq!(found(&store, "any", tags(&["e"])).await, "");
 }
 
+/// `SQLite` only. The table's name ends with a digest of the index's definition.
+async fn side_table_rows(store: &TestStore) -> u64 {
+    let sql = "SELECT name FROM sqlite_master WHERE name LIKE 'test____note____tags____%' \
+               ESCAPE '_' AND type = 'table'";
+    let tables = store.database.query(sql).await;
+    store.database.count(&tables[0][0]).await
+}
+
 async fn nothing_stays_in_a_side_table(store: TestStore) {
     let side = async || match store.is_sqlite() {
-        true => store.database.count("test__note__tags").await,
+        true => side_table_rows(&store).await,
         false => 0,
     };
     store.put("note", "1", &json!({"tags": ["a", "b", "a"]})).await;
@@ -357,7 +365,7 @@ async fn a_side_table_is_in_step_after_a_call_that_failed(store: TestStore) {
     assert_eq!(found(&store, "any", tags(&["b"])).await, "");
     assert_eq!(found(&store, "any", tags(&["a", "c"])).await, "1 3");
     if store.is_sqlite() {
-        assert_eq!(store.database.count("test__note__tags").await, 2);
+        assert_eq!(side_table_rows(&store).await, 2);
     }
 }
 

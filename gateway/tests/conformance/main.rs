@@ -25,6 +25,8 @@ mod postgres_pool;
 mod postgres_server;
 mod process;
 mod references;
+mod schema_changes;
+
 mod server;
 mod sessions;
 mod statements;

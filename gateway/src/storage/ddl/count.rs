@@ -42,6 +42,13 @@ pub(in crate::storage) fn bring_up(
     statements
 }
 
+/// The statements that take a count away that the database has.
+pub(in crate::storage) fn remove(recorded: &Recorded) -> Vec<String> {
+    let mut statements: Vec<String> = recorded.removal.lines().map(str::to_owned).collect();
+    statements.push(format!("DELETE FROM loggia_count WHERE name = {}", literal(&recorded.name)));
+    statements
+}
+
 /// The limit that holds for tenants without one of their own.
 pub(in crate::storage) fn default_limit(plugin: &str, setting: &str, value: i64) -> String {
     format!(

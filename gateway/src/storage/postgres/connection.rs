@@ -40,6 +40,21 @@ pub(super) struct Answer {
 }
 
 impl Connection {
+    /// Run statements one after the other without waiting for each one's answer.
+    pub(super) async fn run_pipelined(
+        &mut self,
+        queries: &[Query],
+    ) -> Result<(), tokio_postgres::Error> {
+        let mut statements = Vec::with_capacity(queries.len());
+        for query in queries {
+            statements.push(self.statement(&query.sql).await?);
+        }
+        let runs = queries.iter().zip(&statements).map(async |(query, statement)| {
+            self.client.execute(statement, &as_parameters(&query.binds)).await
+        });
+        future::try_join_all(runs).await.map(drop)
+    }
+
     /// Run one statement outside a transaction.
     pub(super) async fn run_alone(
         &mut self,

@@ -2,6 +2,7 @@
 
 use tokio_postgres::error::{DbError, SqlState};
 
+use super::super::ddl::LAYOUT_CONSTRAINT;
 use super::super::error::{Error, Fault};
 
 /// Why a statement has no answer, as its transaction must know it.
@@ -95,6 +96,8 @@ fn from_state(state: &str, constraint: Option<&str>) -> Option<Error> {
         "40001" | "40P01" | "55P03" => Error::Aborted,
         // Cancelled, or idle in a transaction for too long.
         "57014" | "25P03" => Error::Timeout,
+        // A write that goes by another declaration of the collection.
+        "23514" if constraint == Some(LAYOUT_CONSTRAINT) => Error::SchemaDrift,
         "22003" => of_statement("number-range"),
         // An index's row.
         "54000" => of_statement("index-too-long"),

@@ -130,6 +130,7 @@ impl Renderer<'_> {
             Dialect::Sqlite => " SET \"version\" = loggia_version(), \"updated_at\" = ",
         });
         self.bind(Bind::Now, FieldType::Timestamp);
+        self.push(&update.marks);
         match &update.expiry {
             NewExpiry::Kept => {}
             NewExpiry::Never => self.push(", \"expires_at\" = NULL"),

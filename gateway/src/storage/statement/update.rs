@@ -25,6 +25,8 @@ pub struct Update {
     pub(super) members: Vec<Member>,
     pub(super) expiry: NewExpiry,
     pub(super) skips_locked: bool,
+    /// Assignments that say under which declaration a row was written.
+    pub(super) marks: String,
 }
 
 /// A field that is set.
@@ -156,6 +158,7 @@ impl<'c> Checker<'c> {
             order: order?,
             documents: documents?,
             skips_locked: declaration.locked == Locked::Skip,
+            marks: collection.set_marks(),
         })
     }
 

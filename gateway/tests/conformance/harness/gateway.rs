@@ -1,5 +1,6 @@
 //! The gateway under test: started as `loggia serve` starts it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -162,7 +163,13 @@ fn engine() -> &'static Runtime {
 
 fn plugin(name: &str) -> Plugin {
     let path = plugin_path(name);
-    Plugin { path, sha256: None, isolation: Isolation::Tenant, max_requests_per_instance: 1_000 }
+    Plugin {
+        path,
+        sha256: None,
+        isolation: Isolation::Tenant,
+        max_requests_per_instance: 1_000,
+        allow: BTreeSet::new(),
+    }
 }
 
 /// The component that `cargo xtask test` has built.

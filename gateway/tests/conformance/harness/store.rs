@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use loggia::manifest::{Manifest, Mode};
 use loggia::storage::{
-    Change, Document, Error, Expiry, InstallError, Location, Otherwise, Outcome, Page,
-    PostgresOptions, Precondition, Rows, Schema, Session, SessionOptions, Storage, Tenant, Value,
-    Write,
+    Change, Document, Error, Expiry, InstallError, InstallOptions, Location, Otherwise, Outcome,
+    Page, PostgresOptions, Precondition, Rows, Schema, Session, SessionOptions, Storage, Tenant,
+    Value, Write,
 };
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
@@ -124,6 +124,21 @@ pub(crate) async fn install(
     storage: &Arc<Storage>,
     declared: &Json,
 ) -> Result<Arc<Schema>, InstallError> {
+    install_with(storage, declared, &InstallOptions::default()).await
+}
+
+/// As [`install`], with permissions and the like.
+pub(crate) async fn install_with(
+    storage: &Arc<Storage>,
+    declared: &Json,
+    options: &InstallOptions,
+) -> Result<Arc<Schema>, InstallError> {
+    let (parsed, text) = manifest(declared)?;
+    storage.install_with(&parsed, &text, options).await
+}
+
+/// A whole manifest of what a case declares, and its text.
+pub(crate) fn manifest(declared: &Json) -> Result<(Manifest, String), InstallError> {
     let mut manifest = json!({
         "name": "test", "version": "0.1.0", "summary": "s", "collections": [],
         "operations": [{"name": "o", "method": "GET", "path": "/o", "summary": "s"}],
@@ -133,7 +148,7 @@ pub(crate) async fn install(
     }
     let text = manifest.to_string();
     let parsed = Manifest::parse(&text).map_err(InstallError::Manifest)?;
-    storage.install(&parsed, &text).await
+    Ok((parsed, text))
 }
 
 pub(crate) fn location(database: &Database) -> Location {
