@@ -66,6 +66,13 @@ fn a_refused_scope_says_where_and_why() {
     }
 }
 
+/// What says under which declaration a row was written.
+fn edge_marks() -> String {
+    let collections = collections();
+    let edge = collections.iter().find(|collection| collection.name == "edge");
+    edge.expect("edge is declared").set_marks()
+}
+
 fn update(declaration: &Value) -> Result<Update, Vec<Fault>> {
     let declaration =
         serde_json::from_value(declaration.clone()).expect("the declaration is right");
@@ -91,13 +98,14 @@ fn an_update_picks_under_locks_and_writes_by_the_key() {
              ORDER BY \"t0\".\"f__cost\" DESC NULLS LAST, \"t0\".\"id\" DESC NULLS LAST \
              LIMIT $2::int8 FOR UPDATE OF \"t0\" SKIP LOCKED), \
              \"changed\" AS (UPDATE \"test__edge\" AS \"t0\" \
-             SET \"version\" = nextval('loggia_version'), \"updated_at\" = $3::int8, \
+             SET \"version\" = nextval('loggia_version'), \"updated_at\" = $3::int8{}, \
              \"f__cost\" = (\"t0\".\"f__cost\" + $4::int8), \
              \"body\" = (\"t0\".\"body\" || jsonb_build_object(('cost'::text COLLATE \"C\"), \
              (\"t0\".\"f__cost\" + $4::int8))) FROM \"picked\" AS \"p\" \
              WHERE \"t0\".\"tenant\" = $1::int4 AND \"t0\".\"id\" = \"p\".\"id\" \
              RETURNING {}, \"p\".\"#0\", \"p\".\"#1\") SELECT {} FROM \"changed\" AS \"c\" \
              ORDER BY \"c\".\"#0\" DESC NULLS LAST, \"c\".\"#1\" DESC NULLS LAST",
+            edge_marks(),
             columns("t0"),
             columns("c")
         )
