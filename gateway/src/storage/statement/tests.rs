@@ -9,7 +9,9 @@ use crate::storage::collection::Collection;
 mod cases;
 mod depth;
 mod documents;
+mod escapes;
 mod hostile;
+mod mutants;
 mod rendering;
 mod sqlite;
 

@@ -451,6 +451,9 @@ const REFUSED: &[(&str, &str)] = &[
 
 #[test]
 fn every_statement_of_the_table_is_refused_for_its_reason() {
+    let different: std::collections::BTreeSet<&str> = REFUSED.iter().map(|(sql, _)| *sql).collect();
+    assert_eq!(different.len(), REFUSED.len(), "each stands there once");
+    assert!(REFUSED.len() >= 200, "{} statements", REFUSED.len());
     for (sql, reason) in REFUSED {
         let faults = select(sql).expect_err(sql);
         assert!(faults[0].reason.contains(reason), "{sql}: {faults:?}");
