@@ -8,7 +8,7 @@ use loggia::manifest::{CollectionDeclaration, FieldType, Manifest, Mode, SelectD
 use loggia::storage::collection::Collection;
 use loggia::storage::statement::{Catalog, Statement};
 use loggia::storage::{
-    Change, Expiry, Location, Otherwise, Page, PostgresOptions, Precondition, Rows, Schema,
+    Change, Error, Expiry, Location, Otherwise, Page, PostgresOptions, Precondition, Rows, Schema,
     Session, SessionOptions, Storage, Tenant, Value, Write,
 };
 use serde_json::{Value as Json, json};
@@ -19,6 +19,10 @@ use crate::harness::Database;
 /// The compiler's own cases: statements with the rows that they must give.
 #[path = "../../src/storage/statement/tests/cases.rs"]
 mod cases;
+
+/// The compiler's own mutants of them.
+#[path = "../../src/storage/statement/tests/mutants.rs"]
+mod mutants;
 
 /// A database with both tenants' documents.
 struct Store {
@@ -301,4 +305,72 @@ async fn every_case_gives_its_rows_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_case_gives_its_rows_by_indexes_on_postgres() {
     every_case_gives_its_rows(Database::postgres().await, indexed_collections()).await;
+}
+
+/// Mutants that the compiler accepts, as many as a manifest may have statements.
+fn accepted_mutants() -> Vec<Json> {
+    let mut mutants = mutants::Mutants::new(0xCA4A47, &comparable_cases());
+    let collections: Vec<CollectionDeclaration> =
+        serde_json::from_value(cases::collections()).unwrap();
+    let collections: Vec<Collection> =
+        collections.iter().map(|c| Collection::new("test", c).unwrap()).collect();
+    let mut accepted: Vec<Json> = Vec::new();
+    while accepted.len() < 256 {
+        let mutant = mutants.next();
+        let declaration: SelectDeclaration = serde_json::from_value(mutant.clone()).unwrap();
+        let known = accepted.iter().any(|other| other["select"] == mutant["select"]);
+        if !known && Statement::compile(&declaration, Catalog::of(&collections)).is_ok() {
+            accepted.push(mutant);
+        }
+    }
+    accepted
+}
+
+/// A value for each parameter.
+fn some_arguments(statement: &Statement) -> Vec<(String, Value)> {
+    let value = |parameter_type| match parameter_type {
+        FieldType::Text => Value::Text("open".to_owned()),
+        FieldType::Integer => Value::Integer(2),
+        FieldType::Number => Value::Number(1.5),
+        FieldType::Boolean => Value::Boolean(true),
+        FieldType::Timestamp => Value::Timestamp(100),
+        FieldType::Texts => Value::Texts(vec!["a".to_owned(), "s1".to_owned()]),
+        FieldType::Json => Value::Json("{\"k\":1}".to_owned()),
+    };
+    let parameters = statement.parameters().iter();
+    parameters.map(|known| (known.name.clone(), value(known.parameter_type))).collect()
+}
+
+/// None shows another tenant's or an expired document, and the database takes each.
+async fn accepted_mutants_see_their_tenant_only(database: Database) {
+    let mutants = accepted_mutants();
+    let store = Store::open(&database, cases::collections(), &mutants).await;
+    let mut ran = 0;
+    for (place, mutant) in mutants.iter().enumerate() {
+        let arguments = some_arguments(&compile(place, mutant));
+        let mut session = store.session(store.tenant, Mode::Read, cases::NOW);
+        let page = Page { limit: 1_000, total: true, ..Page::default() };
+        let rows = session.select(&name(place), &arguments, Some(&page)).await;
+        session.rollback().await;
+        match rows {
+            Ok(rows) => {
+                ran += 1;
+                let shows = rows.json.contains("CANARY") || rows.json.contains("EXPIRED");
+                assert!(!shows, "{mutant}: {}", rows.json);
+            }
+            Err(Error::Invalid(fault)) if fault.code == "number-range" => {}
+            Err(error) => panic!("{error}: {mutant}"),
+        }
+    }
+    assert!(ran > 200, "{ran} ran");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accepted_mutants_see_their_tenant_only_on_sqlite() {
+    accepted_mutants_see_their_tenant_only(Database::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accepted_mutants_see_their_tenant_only_on_postgres() {
+    accepted_mutants_see_their_tenant_only(Database::postgres().await).await;
 }
