@@ -16,9 +16,11 @@ use super::statement::{Bind, Dialect, Documents};
 pub(super) struct ScopePlan {
     documents: Documents,
     dialect: Dialect,
-    /// By which parameters are given, and how many are numbered before.
-    texts: RwLock<HashMap<(Vec<bool>, usize), Arc<Text>>>,
+    texts: RwLock<Texts>,
 }
+
+/// By which parameters are given, and how many are numbered before.
+type Texts = HashMap<(Vec<bool>, usize), Arc<Text>>;
 
 impl ScopePlan {
     pub(super) fn new(documents: Documents, dialect: Dialect) -> Self {
