@@ -71,6 +71,6 @@ pub use self::request::{Principal, Request};
 pub use self::response::Response;
 pub use self::storage::{
     Collection, Document, Expiry, Outcome, Page, Precondition, Rows, Value, Version, Write,
-    Written, apply, delete_where, select, sweep, update_where,
+    Written, apply, checkpoint, delete_where, select, sweep, update_where,
 };
 pub use self::timestamp::{InvalidTimestamp, Timestamp};

@@ -29,13 +29,16 @@
 //! ```
 
 mod collection;
+mod count;
 mod operation;
 mod param;
 mod statement;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
-pub use self::collection::{Collection, FieldType};
+pub use self::collection::{Collection, FieldType, OnDelete};
+pub use self::count::Count;
 pub use self::operation::{Mode, Operation};
 pub use self::param::Param;
 pub use self::statement::Statement;
@@ -47,6 +50,10 @@ pub struct Manifest {
     version: String,
     summary: String,
     collections: Vec<Collection>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    counts: Vec<Count>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     statements: Vec<Statement>,
     operations: Vec<Operation>,
@@ -64,6 +71,8 @@ impl Manifest {
             version: version.to_owned(),
             summary: summary.to_owned(),
             collections: Vec::new(),
+            counts: Vec::new(),
+            settings: None,
             statements: Vec::new(),
             operations: Vec::new(),
             headers: Vec::new(),
@@ -74,6 +83,22 @@ impl Manifest {
     #[must_use]
     pub fn collection(mut self, collection: Collection) -> Self {
         self.collections.push(collection);
+        self
+    }
+
+    /// Declare a count that the gateway keeps.
+    #[must_use]
+    pub fn count(mut self, count: Count) -> Self {
+        self.counts.push(count);
+        self
+    }
+
+    /// Declare an integer setting with its default. A count can name it as its limit.
+    #[must_use]
+    pub fn integer_setting(mut self, name: &str, default: i64) -> Self {
+        let settings =
+            self.settings.get_or_insert_with(|| json!({"type": "object", "properties": {}}));
+        settings["properties"][name] = json!({"type": "integer", "default": default});
         self
     }
 
@@ -108,8 +133,6 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
 
     fn json(manifest: &Manifest) -> Value {
@@ -129,7 +152,18 @@ mod tests {
                     .index_where("by_ann", &["title"], json!({"author": ["ann", null]}))
                     .contains_index("tags", "tags")
                     .unique_index_where("of_ann", &["-title"], json!({"author": ["ann"]}))
+                    .reference("folder", "author", "bin", OnDelete::Restrict)
+                    .schema(json!({"required": ["title"]}))
                     .ttl_seconds(60),
+            )
+            .integer_setting("max_notes", 100)
+            .count(
+                Count::new("notes")
+                    .collection("note")
+                    .by("author")
+                    .sum("size")
+                    .only("title", json!(["a", null]))
+                    .limit("max_notes"),
             )
             .collection(Collection::new("bin").expires())
             .statement(
@@ -189,10 +223,23 @@ mod tests {
                             "where": {"author": ["ann"]},
                         },
                     ],
+                    "references": [{
+                        "name": "folder", "field": "author", "collection": "bin",
+                        "on_delete": "restrict",
+                    }],
+                    "schema": {"required": ["title"]},
                     "ttl_seconds": 60,
                 },
                 {"name": "bin", "expires": true},
             ],
+            "counts": [{
+                "name": "notes", "collections": ["note"], "by": ["author"], "sum": ["size"],
+                "where": {"title": ["a", null]}, "limit": "max_notes",
+            }],
+            "settings": {
+                "type": "object",
+                "properties": {"max_notes": {"type": "integer", "default": 100}},
+            },
             "statements": [{
                 "name": "list", "select": "SELECT id FROM note", "where": ["title = :title"],
                 "order": {"newest": "_updated_at DESC", "oldest": "_updated_at"},

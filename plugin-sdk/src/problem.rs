@@ -165,7 +165,7 @@ impl From<Problem> for Failure {
 /// | `PreconditionFailed` | 412 `precondition-failed` with the `ETag` found |
 /// | `Duplicate` | 409 `already-exists`, naming the `index` |
 /// | `Reference` | 409 `reference-missing` or `still-referenced`, naming the `reference` |
-/// | `Invalid` | 422 with the fault's code and a `pointer`; 400 for `invalid-cursor` |
+/// | `Invalid` | 422 with the fault's code and a `pointer`; 400 for `invalid-cursor`, 404 for `checkpoint-not-found` |
 /// | `LimitExceeded` | 422 `limit-exceeded`, naming the `limit` |
 /// | `Aborted` | run again |
 /// | `Timeout`, `Unavailable` | 504 `storage-timeout`, 503 `storage-unavailable` |
@@ -202,7 +202,11 @@ impl From<Error> for Failure {
 }
 
 fn invalid(fault: Fault) -> Problem {
-    let status = if fault.code == "invalid-cursor" { 400 } else { 422 };
+    let status = match fault.code.as_str() {
+        "invalid-cursor" => 400,
+        "checkpoint-not-found" => 404,
+        _ => 422,
+    };
     let problem = Problem::new(status, &fault.code, fault.detail);
     // Faults that are not in a body have no pointer.
     if fault.name.is_empty() { problem } else { problem.with("pointer", fault.name) }

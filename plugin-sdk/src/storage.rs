@@ -30,6 +30,7 @@
 //! }
 //! ```
 
+pub mod checkpoint;
 mod collection;
 mod select;
 mod sweep;

@@ -2,11 +2,11 @@
 //! [`super::message`]. The one file that names both.
 
 use super::bindings::exports::loggia::plugin::handler;
-use super::bindings::loggia::plugin::{storage as wit_storage, types};
+use super::bindings::loggia::plugin::{checkpoints, storage as wit_storage, types};
 use super::message::{Problem, Request, Response, Wait};
 use crate::storage::{
-    Change, Document, Error, Expiry, Fault, Otherwise, Outcome, Page, Precondition, Rows, Value,
-    Write,
+    Change, Checkpoint, Difference, DifferenceKind, Document, Error, Expiry, Fault, Otherwise,
+    Outcome, Page, Precondition, Rows, Scope, Value, Write,
 };
 
 pub(super) fn document(document: Document) -> types::Document {
@@ -73,6 +73,32 @@ fn value(value: types::Value) -> Value {
 pub(super) fn page(page: wit_storage::Page) -> Page {
     let wit_storage::Page { limit, offset, order, after, total } = page;
     Page { limit, offset, order, after, total }
+}
+
+pub(super) fn scope(scope: checkpoints::Scope) -> Scope {
+    let checkpoints::Scope { statement, args } = scope;
+    Scope { statement, arguments: arguments(args) }
+}
+
+pub(super) fn checkpoint(checkpoint: Checkpoint) -> checkpoints::Checkpoint {
+    let Checkpoint { id, created_at, documents, bytes } = checkpoint;
+    checkpoints::Checkpoint { id, created_at, documents, bytes }
+}
+
+pub(super) fn difference(difference: Difference) -> checkpoints::Difference {
+    let Difference { collection, id, kind } = difference;
+    let kind = match kind {
+        DifferenceKind::Added => checkpoints::DifferenceKind::Added,
+        DifferenceKind::Removed => checkpoints::DifferenceKind::Removed,
+        DifferenceKind::Changed => checkpoints::DifferenceKind::Changed,
+    };
+    checkpoints::Difference { collection, id, kind }
+}
+
+/// Only its place counts, not its kind.
+pub(super) fn last_difference(last: checkpoints::Difference) -> Difference {
+    let checkpoints::Difference { collection, id, kind: _ } = last;
+    Difference { collection, id, kind: DifferenceKind::Changed }
 }
 
 pub(super) fn rows(rows: Rows) -> wit_storage::Rows {

@@ -6,11 +6,11 @@
 use tokio::time::Instant;
 use wasmtime::{Error, Result, Store, UpdateDeadline};
 
-use super::bindings::loggia::plugin::{logging, storage, types};
+use super::bindings::loggia::plugin::{checkpoints, logging, storage, types};
 use super::budget::{Budget, Memory};
 use super::convert;
 use super::engine::Runtime;
-use crate::storage::Session;
+use crate::storage::{About, Session};
 
 /// The state behind one instance. `call` is set for the time of a call.
 #[derive(Debug)]
@@ -145,6 +145,54 @@ impl storage::Host for HostState {
         collections: Vec<String>,
     ) -> Result<std::result::Result<u64, types::Error>> {
         for_guest(self.storage_call()?.session.sweep(&collections).await)
+    }
+}
+
+impl checkpoints::Host for HostState {
+    async fn create(
+        &mut self,
+        subject: String,
+        label: String,
+        metadata: String,
+        scopes: Vec<checkpoints::Scope>,
+    ) -> Result<std::result::Result<checkpoints::Checkpoint, types::Error>> {
+        let scopes: Vec<_> = scopes.into_iter().map(convert::scope).collect();
+        let about = About { subject: &subject, label: &label, metadata: &metadata };
+        let created = self.storage_call()?.session.create_checkpoint(about, &scopes).await;
+        for_guest(created.map(convert::checkpoint))
+    }
+
+    async fn read(
+        &mut self,
+        id: String,
+        collection: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<std::result::Result<Vec<types::Document>, types::Error>> {
+        let call = self.storage_call()?;
+        let found = call.session.read_checkpoint(&id, &collection, after.as_deref(), limit).await;
+        for_guest(found.map(|documents| documents.into_iter().map(convert::document).collect()))
+    }
+
+    async fn diff(
+        &mut self,
+        from: String,
+        to: Option<String>,
+        after: Option<checkpoints::Difference>,
+        limit: u32,
+    ) -> Result<std::result::Result<Vec<checkpoints::Difference>, types::Error>> {
+        let after = after.map(convert::last_difference);
+        let call = self.storage_call()?;
+        let found = call.session.diff_checkpoint(&from, to.as_deref(), after.as_ref(), limit).await;
+        for_guest(found.map(|found| found.into_iter().map(convert::difference).collect()))
+    }
+
+    async fn restore(&mut self, id: String) -> Result<std::result::Result<u64, types::Error>> {
+        for_guest(self.storage_call()?.session.restore_checkpoint(&id).await)
+    }
+
+    async fn delete(&mut self, ids: Vec<String>) -> Result<std::result::Result<u64, types::Error>> {
+        for_guest(self.storage_call()?.session.delete_checkpoints(&ids).await)
     }
 }
 

@@ -16,6 +16,7 @@ mod expiry;
 mod harness;
 mod indexes;
 mod isolation;
+mod kept;
 mod large_batches;
 mod layers;
 mod limits;

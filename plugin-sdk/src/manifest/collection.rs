@@ -13,12 +13,34 @@ pub struct Collection {
     fields: Map<String, Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     indexes: Vec<Index>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    references: Vec<Reference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Value>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     expires: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_seconds: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retention: Option<Retention>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Reference {
+    name: String,
+    field: String,
+    collection: String,
+    on_delete: OnDelete,
+}
+
+/// What becomes of a document when the one that it refers to is deleted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// It is deleted as well.
+    Cascade,
+    /// The other cannot be deleted.
+    Restrict,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -49,6 +71,8 @@ impl Collection {
             schema_version: None,
             fields: Map::new(),
             indexes: Vec::new(),
+            references: Vec::new(),
+            schema: None,
             expires: false,
             ttl_seconds: None,
             retention: None,
@@ -111,6 +135,28 @@ impl Collection {
     #[must_use]
     pub fn contains_index(self, name: &str, field: &str) -> Self {
         self.add_index(Index { contains: owned(&[field]), ..Index::new(name) })
+    }
+
+    /// Let a text field hold the id of a document of a collection, which must exist when this one is
+    /// written. Documents of that collection must not expire.
+    #[must_use]
+    pub fn reference(
+        mut self,
+        name: &str,
+        field: &str,
+        collection: &str,
+        on_delete: OnDelete,
+    ) -> Self {
+        let [name, field, collection] = [name, field, collection].map(str::to_owned);
+        self.references.push(Reference { name, field, collection, on_delete });
+        self
+    }
+
+    /// Demand that every body that is written satisfies a JSON Schema (2020-12).
+    #[must_use]
+    pub fn schema(mut self, schema: Value) -> Self {
+        self.schema = Some(schema);
+        self
     }
 
     /// Let documents carry a time to live.

@@ -5,6 +5,7 @@
 
 mod apply;
 mod breach;
+mod checkpoints;
 mod documents;
 mod echo;
 mod manifest;
@@ -41,6 +42,13 @@ impl Plugin for Faults {
             "sweep" => documents::sweep(),
             "raise" => documents::raise(&request),
             "clear" => documents::clear(&request),
+            "create-checkpoint" => checkpoints::create(&request),
+            "read-checkpoint" => checkpoints::read(&request),
+            "diff-checkpoint" => checkpoints::diff(&request),
+            "restore-checkpoint" => checkpoints::restore(&request),
+            "delete-checkpoint" => checkpoints::delete(&request),
+            "list-checkpoints" => checkpoints::list(),
+            "count-documents" => checkpoints::count(),
             "loop" => breach::run_forever(&request),
             "trap" => breach::trap(&request),
             "recurse" => breach::recurse(&request),

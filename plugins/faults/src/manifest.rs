@@ -1,7 +1,7 @@
 //! What the plugin declares.
 
 use loggia_plugin_sdk::manifest::{
-    Collection, FieldType, Manifest, Mode, Operation, Param, Statement,
+    Collection, Count, FieldType, Manifest, Mode, Operation, Param, Statement,
 };
 
 use crate::probe::PROBES;
@@ -13,8 +13,27 @@ pub(crate) fn manifest() -> Manifest {
         .statement(list())
         .statement(raise())
         .statement(clear())
+        .statement(Statement::scope("titled", "document").filter("title = :title"))
+        .statement(Statement::select(
+            "checkpoints",
+            "SELECT id, subject, label, metadata, documents FROM checkpoint",
+        ))
+        .statement(Statement::select("count", "SELECT title, documents FROM count_titled"))
+        .integer_setting("max_limited", 3)
+        .count(Count::new("titled").collection("document").by("title"))
+        .count(
+            Count::new("limited")
+                .collection("document")
+                .only("title", serde_json::json!(["limited"]))
+                .limit("max_limited"),
+        )
         .header("x-test");
-    let operations = documents().into_iter().chain(breaches()).chain(output()).chain(probes());
+    let operations = documents()
+        .into_iter()
+        .chain(checkpoints())
+        .chain(breaches())
+        .chain(output())
+        .chain(probes());
     operations.fold(manifest, Manifest::operation)
 }
 
@@ -60,6 +79,21 @@ fn raise() -> Statement {
 
 fn clear() -> Statement {
     Statement::delete("clear", "document").filter("title = :title").order("lowest", "amount")
+}
+
+fn checkpoints() -> Vec<Operation> {
+    let one = "/checkpoints/{id}";
+    vec![
+        Operation::post("create-checkpoint", "/checkpoints", "Copy the documents of a title.")
+            .required_param("title", Param::string())
+            .param("label", Param::string()),
+        Operation::get("list-checkpoints", "/checkpoints", "List checkpoints."),
+        Operation::get("read-checkpoint", one, "Read the documents of a checkpoint."),
+        Operation::get("diff-checkpoint", "/checkpoints/{id}:diff", "Compare it with now."),
+        Operation::post("restore-checkpoint", "/checkpoints/{id}:restore", "Restore it."),
+        Operation::delete("delete-checkpoint", one, "Delete it."),
+        Operation::get("count-documents", "/count", "Count the documents of each title."),
+    ]
 }
 
 fn documents() -> Vec<Operation> {
