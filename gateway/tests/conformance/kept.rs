@@ -71,7 +71,7 @@ async fn counts_are_kept_and_their_limit_is_422(gateway: &TestGateway) {
         gateway.put_document(id, &json!({"title": "limited"})).await.assert_status(201);
     }
     let full = gateway.put_document("d", &json!({"title": "limited"})).await;
-    let problem = full.assert_problem(422, "limit-exceeded").json();
+    let problem = full.assert_problem(422, "limit-exceeded");
     assert_eq!(problem["limit"], "max_limited");
     gateway.assert_absent("d").await;
     gateway.put_document("a", &json!({"title": "limited", "n": 2})).await.assert_status(200);
