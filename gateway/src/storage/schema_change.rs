@@ -177,7 +177,8 @@ pub(super) async fn install(
         apply::apply(session, &mut work, &mut pace).await?;
     }
     work.counts.set_limits(session).await?;
-    if applied.text.as_deref() != Some(text) || applied.pending.is_some() {
+    let is_noted = applied.text.as_deref() == Some(text) && applied.pending.is_none();
+    if !is_noted || !work.plan.steps.is_empty() {
         Applied::end(session, plugin, text).await?;
     }
     Ok(())

@@ -2,15 +2,18 @@
 //! that a change that was stopped anywhere goes on.
 
 use loggia::config::Permission;
-use loggia::storage::{Expiry, InstallError, InstallOptions, Plan, Step, StepKind};
+use loggia::storage::{Expiry, InstallError, InstallOptions, Plan, Step, StepKind, Value};
 use serde_json::{Value as Json, json};
 use tokio_postgres::NoTls;
 
 use crate::harness::store::{TestStore, install_with, manifest, put};
 use crate::harness::stores_on_both_databases;
 
+mod beside;
+mod gateways;
 mod refused;
 mod resumed;
+mod upgraded;
 
 stores_on_both_databases! { declaring notes:
     a_manifest_that_is_installed_again_changes_nothing,

@@ -1,0 +1,48 @@
+//! `loggia plugin plan`: what serving the configured plugins would change in the database.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::ConfigurationFault;
+use super::serve::{location, read};
+use crate::config::Config;
+use crate::manifest::Manifest;
+use crate::plugin::{Runtime, describe};
+use crate::storage::{InstallOptions, Storage};
+
+/// Print the steps of each plugin. Fails when one is refused.
+pub(super) fn run(path: &Path) -> anyhow::Result<()> {
+    let config = Config::load(path).map_err(|error| ConfigurationFault(error.to_string()))?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(print(&config))
+}
+
+async fn print(config: &Config) -> anyhow::Result<()> {
+    let memory_bytes = config.limits.plugin_memory_bytes;
+    let runtime = Runtime::new(memory_bytes)
+        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
+    let storage = Storage::open(&location(config)?).await.context("the database")?;
+    let mut refused = Vec::new();
+    for (name, plugin) in &config.plugins {
+        let component = read(name, plugin)?;
+        let faulty = |fault: &dyn std::fmt::Display| {
+            ConfigurationFault(format!("the plugin {name} ({}): {fault}", plugin.path.display()))
+        };
+        let text = describe(&runtime, &component, memory_bytes).await.map_err(|e| faulty(&e))?;
+        let manifest = Manifest::parse(&text).map_err(|faults| faulty(&faults.join("\n")))?;
+        let options = InstallOptions { allow: plugin.allow.clone(), ..InstallOptions::default() };
+        let plan = storage.plan(&manifest, &options).await.map_err(|error| faulty(&error))?;
+        if plan.steps.is_empty() {
+            println!("{name}: nothing to change");
+        } else {
+            println!("{name}:\n{plan}");
+        }
+        if plan.is_refused() {
+            refused.push(name.as_str());
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(ConfigurationFault(format!("steps are refused: {}", refused.join(", "))).into())
+}
