@@ -3,7 +3,9 @@
 #![expect(clippy::print_stdout, reason = "a command prints its result")]
 
 mod build;
+mod migrate;
 mod plugin_build;
+mod plugin_plan;
 mod serve;
 mod toolchain;
 
@@ -30,6 +32,19 @@ enum Command {
         #[arg(long, default_value = "gateway.toml")]
         config: PathBuf,
     },
+    /// Bring the gateway's own tables up to date, as every start does, and list its migrations.
+    #[command(after_help = "Example: loggia migrate --list")]
+    Migrate {
+        /// The configuration file.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+        /// Only list which migrations are applied.
+        #[arg(long, conflicts_with = "down_to")]
+        list: bool,
+        /// Take back the migrations after this number. Not each one can be taken back.
+        #[arg(long, value_name = "NUMBER")]
+        down_to: Option<u32>,
+    },
     /// What authors of plugins need.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -45,6 +60,13 @@ enum PluginCommand {
         /// The file to write. Default: the manifest's name with .wasm, in the crate's folder.
         #[arg(long)]
         output: Option<PathBuf>,
+    },
+    /// Print what serving the configured plugins would change in the database.
+    #[command(after_help = "Example: loggia plugin plan --config gateway.toml")]
+    Plan {
+        /// The configuration file.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
     },
 }
 
@@ -66,6 +88,15 @@ pub fn main() -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Plugin(PluginCommand::Build { folder, output }) => {
             plugin_build::run(&folder, output.as_deref())
+        }
+        Command::Plugin(PluginCommand::Plan { config }) => plugin_plan::run(&config),
+        Command::Migrate { config, list, down_to } => {
+            let order = match (list, down_to) {
+                (true, _) => migrate::Order::List,
+                (false, Some(number)) => migrate::Order::DownTo(number),
+                (false, None) => migrate::Order::Up,
+            };
+            migrate::run(&config, order)
         }
     };
     match done {

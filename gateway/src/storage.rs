@@ -24,7 +24,7 @@ mod document;
 mod document_schema;
 mod error;
 mod field;
-mod migrations;
+pub mod migrations;
 mod one_of;
 mod postgres;
 mod prepare;

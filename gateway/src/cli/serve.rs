@@ -84,7 +84,7 @@ fn sweep_interval(config: &Config) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
-fn location(config: &Config) -> anyhow::Result<Location> {
+pub(super) fn location(config: &Config) -> anyhow::Result<Location> {
     let url = config.storage.resolve_url().map_err(|e| ConfigurationFault(e.to_string()))?;
     if let Some(path) = url.strip_prefix("sqlite:") {
         return Ok(Location::Sqlite(path.into()));
@@ -132,7 +132,7 @@ async fn load_plugins(
 }
 
 /// The component's bytes, if they are those that the operator has pinned.
-fn read(name: &str, plugin: &PluginConfig) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(name: &str, plugin: &PluginConfig) -> anyhow::Result<Vec<u8>> {
     let path = plugin.path.display();
     let component = std::fs::read(&plugin.path).map_err(|error| {
         let what = "build it with `loggia plugin build`, or correct the path";

@@ -10,6 +10,7 @@ mod connector;
 mod dedicated;
 mod error;
 mod listen;
+mod migration;
 mod outcome;
 mod pool;
 mod transaction;
@@ -22,12 +23,11 @@ use tokio::time::{Instant, sleep};
 
 use super::clock::Clock;
 use super::error::Error;
-use super::migrations;
 use super::sql::{Query, SqlRows};
-use super::statement::Dialect;
 use connector::Connector;
 pub(super) use dedicated::Dedicated;
 use error::Failure;
+pub(super) use migration::MigrationConnection;
 pub use pool::PoolState;
 use pool::{Pool, PoolOptions, PooledConnection};
 pub(super) use transaction::Transaction;
@@ -69,7 +69,9 @@ impl Postgres {
     /// Bring the gateway's own tables up to date and make the pool.
     pub(super) async fn open(options: &Options, clock: Arc<Clock>) -> Result<Self, Error> {
         let connector = Connector::new(options, clock)?;
-        migrate(&connector).await?;
+        let mut migration = MigrationConnection::of(&connector).await?;
+        migration.up().await?;
+        migration.close().await;
         let pool_options = PoolOptions {
             size: options.pool_size,
             acquire_timeout: options.acquire_timeout,
@@ -121,19 +123,3 @@ impl Postgres {
 
 /// Between two tries of a statement that nobody waits for.
 const PATIENT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Held while the gateway's own tables are changed; any number, as long as it stays the same.
-const MIGRATION_LOCK: i64 = 0x6c6f_6767_6961;
-
-/// Two gateways that start at once wait for each other here.
-async fn migrate(connector: &Connector) -> Result<(), Error> {
-    let (mut client, driver) = connector.open().await?;
-    let runner = migrations::runner(Dialect::Postgres)?;
-    let lock = client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
-    lock.map_err(|error| error::classify(&error))?;
-    let done = runner.run_async(&mut client).await;
-    // The lock goes with the connection.
-    drop(client);
-    driver.await.ok();
-    done.map(drop).map_err(migrations::failed)
-}

@@ -10,6 +10,7 @@ mod error;
 mod functions;
 mod guard;
 mod json_functions;
+mod migration;
 mod reader;
 mod transaction;
 mod turn;
@@ -25,12 +26,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::error::Error;
-use super::migrations;
 use super::sql::{Query, SqlRows};
-use super::statement::Dialect;
 use super::transaction::TransactionMode;
 #[cfg(test)]
 pub(super) use functions::register as register_functions;
+pub(super) use migration::MigrationConnection;
 pub(super) use transaction::Transaction;
 use turn::Turns;
 
@@ -48,13 +48,9 @@ impl Sqlite {
     /// Open the file, making it and its folder where they do not exist, and bring the gateway's
     /// own tables up to date.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| Error::Other(format!("{}: {error}", folder.display())))?;
-        }
-        let lock = lock(path)?;
-        let mut connection = connection::open_writer(path)?;
-        migrations::runner(Dialect::Sqlite)?.run(&mut connection).map_err(migrations::failed)?;
+        let mut migration = MigrationConnection::open(path)?;
+        migration.up()?;
+        let MigrationConnection { connection, lock } = migration;
         let writer = writer::start(connection)?;
         let readers = reader::start(path)?;
         Ok(Self { writer, readers, _lock: lock })

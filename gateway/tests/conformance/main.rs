@@ -8,6 +8,7 @@
 mod batches;
 mod checkpoints;
 mod claims;
+mod commands;
 mod counts;
 mod differential;
 mod document_schemas;

@@ -50,7 +50,7 @@ impl MigrationConnection {
     /// Take one back: its down file and its note go in one transaction.
     pub(in super::super) fn down(&mut self, number: u32, sql: &str) -> Result<(), Error> {
         let forget = format!("DELETE FROM loggia_migration WHERE version = {number}");
-        let work = || {
+        let mut work = || {
             let transaction = self.connection.transaction()?;
             transaction.execute_batch(sql)?;
             transaction.execute_batch(&forget)?;
