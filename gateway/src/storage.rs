@@ -37,6 +37,7 @@ mod session;
 mod sql;
 mod sqlite;
 pub mod statement;
+mod statistics;
 mod store;
 mod sweep;
 mod transaction;
@@ -55,5 +56,6 @@ pub use schema_change::{
     Culprit, Culprits, InstallError, InstallOptions, Plan, Refusal, Step, StepKind, Upgrade,
 };
 pub use session::{Session, SessionOptions};
+pub use statistics::{Statistics, Stored, TableSize};
 pub use store::{InUse, Location, Storage, Tenant};
 pub use sweep::Swept;

@@ -6,6 +6,7 @@
 
 use super::collection::{Collection, physical_name};
 use super::one_of::OneOf;
+use super::statement::Dialect;
 use crate::manifest::{CountDeclaration, FieldType};
 
 /// A declared count with its physical names.
@@ -38,15 +39,70 @@ pub struct CountPart {
     pub expires: bool,
     /// Its columns in the order of [`Count::by`].
     pub by: Vec<String>,
-    /// Its columns in the order of [`Count::sums`].
-    pub sums: Vec<String>,
+    /// What is added up, in the order of [`Count::sums`].
+    pub sums: Vec<Addend>,
     /// Which documents count.
     pub conditions: Vec<OneOf>,
     /// The beginning of the names of its triggers.
     pub trigger: String,
 }
 
+/// What a document adds to a sum.
+#[derive(Clone, Debug)]
+pub enum Addend {
+    /// The value of this column; nothing where it is NULL.
+    Column(String),
+    /// The bytes of its body, as the database writes it.
+    BodyBytes,
+}
+
+impl Addend {
+    /// The value for a row; `row` is a prefix such as `NEW.`.
+    #[must_use]
+    pub(super) fn value(&self, row: &str, dialect: Dialect) -> String {
+        match (self, dialect) {
+            (Self::Column(column), _) => format!("coalesce({row}{column}, 0)"),
+            (Self::BodyBytes, Dialect::Postgres) => format!("octet_length({row}body::text)"),
+            (Self::BodyBytes, Dialect::Sqlite) => format!("octet_length({row}body)"),
+        }
+    }
+
+    /// The column that it depends on.
+    #[must_use]
+    pub(super) fn column(&self) -> &str {
+        match self {
+            Self::Column(column) => column,
+            Self::BodyBytes => "body",
+        }
+    }
+}
+
 impl Count {
+    /// The count of all documents of a collection and of their bytes, which no statement sees: what
+    /// statistics are made of. Declared names have no underscore at the front.
+    #[must_use]
+    pub fn stored(plugin: &str, collection: &Collection) -> Self {
+        let table = physical_name(&[&collection.table, "", "stored"]);
+        let part = CountPart {
+            collection: collection.name.clone(),
+            table: collection.table.clone(),
+            expires: collection.expires,
+            by: Vec::new(),
+            sums: vec![Addend::BodyBytes],
+            conditions: Vec::new(),
+            trigger: physical_name(&[&table, "t"]),
+        };
+        Self {
+            name: format!("_stored_{}", collection.name),
+            plugin: plugin.to_owned(),
+            sums: vec![("bytes".to_owned(), "bytes".to_owned())],
+            limit: None,
+            by: Vec::new(),
+            parts: vec![part],
+            table,
+        }
+    }
+
     /// Name everything of a declared count.
     ///
     /// # Errors
@@ -125,7 +181,8 @@ fn part(
         Err(format!("{name} is {}, which cannot be {use_}", field.field_type.name()))
     };
     let by = declaration.by.iter().map(|name| column(name, &COUNTED_BY, "counted by"));
-    let sums = declaration.sum.iter().map(|name| column(name, &ADDED_UP, "added up"));
+    let sums =
+        declaration.sum.iter().map(|name| column(name, &ADDED_UP, "added up").map(Addend::Column));
     let conditions = declaration.conditions.iter();
     let conditions = conditions.map(|(name, listed)| OneOf::new(collection, name, listed));
     Ok(CountPart {

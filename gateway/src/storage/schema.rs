@@ -109,6 +109,17 @@ impl Schema {
         Ok(Self { plugin, counts, collections, statements: selects, scopes, updates, deletes })
     }
 
+    /// Keep the numbers of documents and bytes of each collection as well.
+    pub(super) fn keep_statistics(&mut self) {
+        let mut stored: Vec<Count> = self
+            .collections
+            .values()
+            .map(|plan| Count::stored(&self.plugin, &plan.collection))
+            .collect();
+        stored.sort_by(|a, b| a.table.cmp(&b.table));
+        self.counts.extend(stored);
+    }
+
     pub(super) fn collection(&self, name: &str) -> Result<&CollectionPlan, Error> {
         self.collections
             .get(name)

@@ -47,6 +47,8 @@ pub type Upgrade = Arc<
 pub struct InstallOptions {
     /// The steps that the operator permits.
     pub allow: BTreeSet<Permission>,
+    /// Whether the numbers of documents and bytes are kept for each tenant and collection.
+    pub statistics: bool,
     /// Without it, no collection's schema version can grow while it has documents.
     pub upgrade: Option<Upgrade>,
     /// For tests: fail after so many statements and batches, as if the gateway had been killed.

@@ -130,7 +130,7 @@ impl Storage {
         manifest_text: &str,
         options: &InstallOptions,
     ) -> Result<Arc<Schema>, InstallError> {
-        let schema = Schema::compile(manifest, self.dialect()).map_err(InstallError::Manifest)?;
+        let schema = self.compile(manifest, options)?;
         let mut session = self.backend.change_session().await?;
         let change = schema_change::install(
             &mut session,
@@ -144,6 +144,19 @@ impl Storage {
         let schema = Arc::new(schema);
         let mut installed = self.installed.write().unwrap_or_else(PoisonError::into_inner);
         installed.insert(manifest.name.clone(), Arc::clone(&schema));
+        Ok(schema)
+    }
+
+    fn compile(
+        &self,
+        manifest: &Manifest,
+        options: &InstallOptions,
+    ) -> Result<Schema, InstallError> {
+        let mut schema =
+            Schema::compile(manifest, self.dialect()).map_err(InstallError::Manifest)?;
+        if options.statistics {
+            schema.keep_statistics();
+        }
         Ok(schema)
     }
 
@@ -162,7 +175,7 @@ impl Storage {
         manifest: &Manifest,
         options: &InstallOptions,
     ) -> Result<Plan, InstallError> {
-        let schema = Schema::compile(manifest, self.dialect()).map_err(InstallError::Manifest)?;
+        let schema = self.compile(manifest, options)?;
         let mut session = self.backend.change_session().await?;
         schema_change::plan(&mut session, manifest, &schema, options, self.now()).await
     }

@@ -32,6 +32,7 @@ mod schema_changes;
 mod server;
 mod sessions;
 mod statements;
+mod statistics;
 mod store;
 mod sweeper;
 mod transactions;

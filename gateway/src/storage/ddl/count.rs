@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::manifest::FieldType;
 use crate::storage::collection_sql::{postgres_type, sqlite_type};
-use crate::storage::count::{Count, CountPart};
+use crate::storage::count::{Addend, Count, CountPart};
 use crate::storage::statement::Dialect;
 
 /// A count as the database has it.
@@ -199,14 +199,17 @@ fn fill(count: &Count, part: &CountPart, dialect: Dialect) -> String {
     let by = columns(part.by.iter());
     let (sums, slot, slot_value, integer) = match dialect {
         Dialect::Postgres => (
-            columns(part.sums.iter().map(|column| format!("coalesce(sum({column}), 0)::int8"))),
+            columns(part.sums.iter().map(|of| format!("sum({})::int8", of.value("", dialect)))),
             ", slot",
             ", 0",
             "::int8",
         ),
-        Dialect::Sqlite => {
-            (columns(part.sums.iter().map(|c| format!("coalesce(sum({c}), 0)"))), "", "", "")
-        }
+        Dialect::Sqlite => (
+            columns(part.sums.iter().map(|of| format!("sum({})", of.value("", dialect)))),
+            "",
+            "",
+            "",
+        ),
     };
     let added = columns(count.sums.iter().map(|(_, c)| format!("{c} = c.{c} + excluded.{c}")));
     format!(
@@ -256,12 +259,10 @@ fn postgres_body(count: &Count, part: &CountPart, changes: &[(&str, i64)]) -> St
             let by = columns(
                 part.by.iter().zip(&count.by).map(|(c, (_, name, _))| format!("{c} AS {name}")),
             );
-            let sums = columns(
-                part.sums
-                    .iter()
-                    .zip(&count.sums)
-                    .map(|(c, (_, name))| format!("coalesce({c}, 0) * ({sign}) AS {name}")),
-            );
+            let value = |of: &Addend| of.value("", Dialect::Postgres);
+            let named = part.sums.iter().zip(&count.sums);
+            let sums =
+                columns(named.map(|(of, (_, name))| format!("{} * ({sign}) AS {name}", value(of))));
             format!(
                 "SELECT tenant, {key} AS key{by}, ({sign}) AS documents{sums} FROM {rows} \
                  WHERE {counts}",
@@ -374,9 +375,9 @@ fn sqlite_triggers(count: &Count, part: &CountPart) -> Vec<String> {
     let watched: Vec<&str> = part
         .by
         .iter()
-        .chain(&part.sums)
-        .chain(part.conditions.iter().map(|one_of| &one_of.column))
         .map(String::as_str)
+        .chain(part.sums.iter().map(Addend::column))
+        .chain(part.conditions.iter().map(|one_of| one_of.column.as_str()))
         .collect();
     let come = sqlite_come(count, part);
     let gone = sqlite_gone(count, part);
@@ -412,7 +413,7 @@ fn sqlite_come(count: &Count, part: &CountPart) -> String {
     let names = columns(count.by.iter().map(|(_, column, _)| column));
     let sum_names = columns(count.sums.iter().map(|(_, column)| column));
     let by = columns(part.by.iter().map(|column| format!("NEW.{column}")));
-    let sums = columns(part.sums.iter().map(|column| format!("coalesce(NEW.{column}, 0)")));
+    let sums = columns(part.sums.iter().map(|of| of.value("NEW.", Dialect::Sqlite)));
     let added = columns(count.sums.iter().map(|(_, c)| format!("{c} = {c} + excluded.{c}")));
     format!(
         "INSERT INTO {table} (tenant, key{names}, documents{sum_names}) \
@@ -425,12 +426,9 @@ fn sqlite_come(count: &Count, part: &CountPart) -> String {
 }
 
 fn sqlite_gone(count: &Count, part: &CountPart) -> String {
+    let named = count.sums.iter().zip(&part.sums);
     let taken = columns(
-        count
-            .sums
-            .iter()
-            .zip(&part.sums)
-            .map(|((_, c), of)| format!("{c} = {c} - coalesce(OLD.{of}, 0)")),
+        named.map(|((_, c), of)| format!("{c} = {c} - {}", of.value("OLD.", Dialect::Sqlite))),
     );
     let key = key(part, "OLD.", Dialect::Sqlite);
     let zero = count.sums.iter().fold(String::new(), |mut text, (_, column)| {

@@ -80,8 +80,9 @@ impl Renderer<'_> {
             let _ = write!(self.sql_mut(), "\"d\".\"{column}\", ");
         }
         self.push("-1");
-        for column in &part.sums {
-            let _ = write!(self.sql_mut(), ", -coalesce(\"d\".\"{column}\", 0)");
+        for addend in &part.sums {
+            let value = addend.value("\"d\".", self.dialect());
+            let _ = write!(self.sql_mut(), ", -{value}");
         }
         self.push(" FROM ");
         self.table(&part.table);
