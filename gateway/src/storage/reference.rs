@@ -56,6 +56,7 @@ pub(super) fn resolve(
         }
     }
     faults.extend(ambiguous(collections));
+    faults.extend(held_back(collections));
     faults
 }
 
@@ -124,6 +125,27 @@ fn ambiguous(collections: &[Collection]) -> Vec<String> {
                     "reference {} of {}: both {} and {} are deleted with {both}, so this one \
                      cannot restrict; let it cascade",
                     reference.name, child.name, child.name, reference.collection
+                ));
+            }
+        }
+    }
+    faults
+}
+
+/// A document that may not be deleted while the sweeper has to delete it, or one that takes it along.
+fn held_back(collections: &[Collection]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for child in collections {
+        for reference in child.references.iter().filter(|r| r.on_delete == OnDelete::Restrict) {
+            let parent = collections.iter().find(|c| c.name == reference.collection);
+            let mut swept = parent.map(|p| deleted_with(collections, p)).unwrap_or_default();
+            swept.insert(reference.collection.clone());
+            let kept = collections.iter().filter(|c| c.retention.is_some());
+            if let Some(kept) = kept.map(|c| &c.name).find(|name| swept.contains(*name)) {
+                faults.push(format!(
+                    "reference {} of {}: documents of {kept} are deleted after their retention, \
+                     so this one cannot restrict; let it cascade",
+                    reference.name, child.name
                 ));
             }
         }

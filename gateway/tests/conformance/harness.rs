@@ -10,7 +10,7 @@ pub(crate) mod log;
 pub(crate) mod proxy;
 pub(crate) mod store;
 
-pub(crate) use client::{Answer, send};
+pub(crate) use client::{Answer, send, try_send};
 pub(crate) use database::Database;
 pub(crate) use gateway::{TestGateway, plugin_path};
 

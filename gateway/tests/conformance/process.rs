@@ -16,14 +16,14 @@ use crate::harness::{Answer, Database, plugin_path, send};
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// A running `loggia serve`.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Program {
     /// Start it on any free port, which its log tells.
-    fn start(configuration: &Path) -> Self {
+    pub(crate) fn start(configuration: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_loggia"))
             .args(["serve", "--config"])
             .arg(configuration)
@@ -51,7 +51,7 @@ impl Program {
     }
 
     /// SIGKILL: nothing of the program runs after it.
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -70,7 +70,7 @@ impl Drop for Program {
 }
 
 /// A configuration file for a database.
-fn configure(folder: &TempDir, url: &str) -> PathBuf {
+pub(crate) fn configure(folder: &TempDir, url: &str) -> PathBuf {
     let text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\n[storage]\nurl = \"{url}\"\n\
          [plugins.faults]\npath = \"{}\"\n",

@@ -33,6 +33,7 @@ stores_on_both_databases! { declaring collections:
     retention_counts_from_the_last_write_where_it_says_so,
     the_background_sweeps_by_itself_and_stops,
     a_time_that_is_none_cannot_be_a_retention,
+    what_is_past_its_retention_cannot_be_held_back,
 }
 
 on_both_databases! {
@@ -324,6 +325,28 @@ async fn a_time_that_is_none_cannot_be_a_retention(store: TestStore) {
             other => panic!("{field}: {other:?}"),
         }
     }
+}
+
+/// Directly, or through what goes with it.
+async fn what_is_past_its_retention_cannot_be_held_back(store: TestStore) {
+    let reference = |to: &str, on_delete: &str| json!([{"name": "of", "field": "to", "collection": to, "on_delete": on_delete}]);
+    let declared = |between: &str, last: &str, retention: Json| {
+        json!({"name": "other", "collections": [
+            {"name": "a", "retention": retention},
+            {"name": "b", "fields": {"to": "text"}, "references": reference("a", between)},
+            {"name": "c", "fields": {"to": "text"}, "references": reference("b", last)},
+        ]})
+    };
+    let retention = json!({"field": "_created_at", "days": 1});
+    for (between, last) in [("restrict", "cascade"), ("cascade", "restrict")] {
+        match install(&store.storage, &declared(between, last, retention.clone())).await {
+            Err(InstallError::Manifest(faults)) => {
+                assert!(faults[0].contains("documents of a are deleted"), "{faults:?}");
+            }
+            other => panic!("{between}, {last}: {other:?}"),
+        }
+    }
+    install(&store.storage, &declared("cascade", "cascade", retention)).await.unwrap();
 }
 
 async fn a_plugin_cleans_up_over_http(gateway: &TestGateway) {

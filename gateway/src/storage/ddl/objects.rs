@@ -108,10 +108,13 @@ pub(in super::super) fn objects(collection: &Collection, dialect: Dialect) -> Ve
         let on = format!("{table} (tenant, {})", reference.column);
         objects.push(own_index(&reference.physical_name, &on, dialect));
     }
-    for reference in &collection.references {
-        match dialect {
-            Dialect::Postgres => objects.push(foreign_key(table, reference)),
-            Dialect::Sqlite => objects.extend(reference_triggers(table, reference)),
+    let references = collection.references.iter();
+    match dialect {
+        Dialect::Postgres => objects.extend(references.map(|r| foreign_key(table, r))),
+        // The trigger that was made last fires first, and PostgreSQL begins with the first: of two
+        // references that do not hold, both are to name the same.
+        Dialect::Sqlite => {
+            objects.extend(references.rev().flat_map(|r| reference_triggers(table, r)));
         }
     }
     objects

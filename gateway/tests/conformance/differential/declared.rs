@@ -5,11 +5,11 @@ use serde_json::{Value as Json, json};
 
 /// The manifest's collections and statements.
 pub(super) fn manifest() -> Json {
-    json!({"collections": collections(), "statements": statements()})
+    json!({"collections": collections(), "statements": statements(), "counts": counts()})
 }
 
 /// Names of the collections.
-pub(super) const DECLARED: [&str; 3] = ["thing", "note", "timed"];
+pub(super) const DECLARED: [&str; 4] = ["thing", "note", "timed", "part"];
 
 fn collections() -> Json {
     json!([
@@ -33,11 +33,33 @@ fn collections() -> Json {
             "name": "timed", "fields": {"kind": "text", "key": "text"}, "ttl_seconds": 100,
             "indexes": [{"name": "one_key", "fields": ["key"], "unique": true}],
         },
+        {
+            "name": "part", "fields": {"kind": "text", "amount": "integer", "more": "text"},
+            "references": [
+                {"name": "of", "field": "kind", "collection": "note", "on_delete": "cascade"},
+                {"name": "within", "field": "more", "collection": "part", "on_delete": "cascade"},
+            ],
+        },
     ])
 }
 
+fn counts() -> Json {
+    json!([
+        {"name": "things", "collections": ["thing", "note"], "by": ["kind"], "sum": ["amount"]},
+        {"name": "parts", "collections": ["part"], "sum": ["amount"]},
+        {"name": "done", "collections": ["thing"], "where": {"done": [true]}},
+    ])
+}
+
+/// Names of the update and delete statements. The last one is not declared.
+pub(super) const UPDATES: [&str; 6] = ["raise", "rename", "reword", "point", "outlive", "nothing"];
+pub(super) const DELETES: [&str; 4] = ["clear", "clear-notes", "clear-parts", "nothing"];
+
 /// Names of the statements with their named orders. The last one is not declared.
-pub(super) const STATEMENTS: [(&str, &[&str]); 8] = [
+pub(super) const STATEMENTS: [(&str, &[&str]); 11] = [
+    ("things", &["kind"]),
+    ("parts", &[]),
+    ("done", &[]),
     ("list", &["id", "amount", "kind", "newest", "ratio", "due"]),
     ("sums", &["kind", "n"]),
     ("joined", &["id"]),
@@ -50,6 +72,33 @@ pub(super) const STATEMENTS: [(&str, &[&str]); 8] = [
 
 fn statements() -> Json {
     json!([
+        {
+            "name": "things", "select": "SELECT kind, documents, sum_amount FROM count_things",
+            "order": {"kind": "kind"},
+        },
+        {"name": "parts", "select": "SELECT documents, sum_amount FROM count_parts"},
+        {"name": "done", "select": "SELECT documents FROM count_done"},
+        {
+            "name": "raise", "update": "thing", "where": ["kind = :kind"],
+            "set": {"amount": "coalesce(amount, 0) + :by", "extra": "json_append(extra, amount)"},
+            "order": {"most": "amount DESC"},
+        },
+        {"name": "rename", "update": "thing", "where": ["id = :id"], "set": {"key": ":kind"}},
+        {
+            "name": "reword", "update": "timed", "where": ["kind = :kind"],
+            "set": {"kind": "upper(kind) || :kind", "key": "id"}, "expires": "never",
+        },
+        {"name": "point", "update": "part", "where": ["id = :id"], "set": {"more": ":kind"}},
+        {
+            "name": "outlive", "update": "thing", "where": ["done"], "expires": "due + 1000000",
+            "order": {"id": "id DESC"},
+        },
+        {"name": "clear", "delete": "thing", "where": ["kind = :kind"], "order": {"least": "amount"}},
+        {"name": "clear-notes", "delete": "note", "where": ["id = :id"]},
+        {
+            "name": "clear-parts", "delete": "part",
+            "where": "NOT EXISTS (SELECT 1 FROM thing AS t WHERE t.kind = part.kind)",
+        },
         {
             "name": "list",
             "select": "SELECT id, kind, amount, ratio, done, due, tags, big, key, extra, \

@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::declared::{DECLARED, STATEMENTS};
+use super::declared::{DECLARED, DELETES, STATEMENTS, UPDATES};
 
 /// Sessions, one after the other.
 pub(super) type Sequence = Vec<Step>;
@@ -32,6 +32,8 @@ pub(super) enum Call {
     Apply(Vec<WriteOf>),
     Select { statement: &'static str, arguments: Vec<(&'static str, Value)>, page: Option<PageOf> },
     Sweep(Vec<&'static str>),
+    Update { statement: &'static str, arguments: Vec<(&'static str, Value)>, limit: u32 },
+    Delete { statement: &'static str, arguments: Vec<(&'static str, Value)>, limit: u32 },
 }
 
 /// A write whose version is not known yet.
@@ -128,6 +130,17 @@ fn call() -> impl Strategy<Value = Call> {
         8 => (vec(write(), 0..6), 0..30).prop_map(|(writes, twice)| Call::Apply(apart(writes, twice == 0))),
         4 => prop_oneof![60 => 0..STATEMENTS.len() - 1, 1 => Just(STATEMENTS.len() - 1)].prop_flat_map(select_call),
         1 => vec(collection(), 0..3).prop_map(Call::Sweep),
+        3 => (0..UPDATES.len() * 8, given(), limit()).prop_map(|(place, arguments, limit)| {
+            // The last one is to be rare.
+            let statement = UPDATES[(place / 8).min(place % UPDATES.len())];
+            let arguments = fitting(statement, arguments);
+            Call::Update { statement, arguments, limit }
+        }),
+        1 => (0..DELETES.len() * 8, given(), limit()).prop_map(|(place, arguments, limit)| {
+            let statement = DELETES[(place / 8).min(place % DELETES.len())];
+            let arguments = fitting(statement, arguments);
+            Call::Delete { statement, arguments, limit }
+        }),
     ]
 }
 
@@ -138,9 +151,38 @@ fn apart(mut writes: Vec<WriteOf>, may_repeat: bool) -> Vec<WriteOf> {
     writes
 }
 
+/// Arguments of statements that change documents, all or only some of which are declared.
+fn given() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let kind = select(vec![text("x"), text("a"), text("k"), text("é"), Value::Null]);
+    let id = select(vec![text("a"), text("b"), text("c")]);
+    let by = select(vec![Value::Integer(1), Value::Integer(-3), Value::Null]);
+    (option::weighted(0.8, kind), option::weighted(0.7, id), by).prop_map(|(kind, id, by)| {
+        let kind = kind.map(|value| ("kind", value));
+        let id = id.map(|value| ("id", value));
+        kind.into_iter().chain(id).chain([("by", by)]).collect()
+    })
+}
+
+/// Those that the statement declares; what it needs may be missing.
+fn fitting(statement: &str, arguments: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
+    let names: &[&str] = match statement {
+        "raise" => &["kind", "by"],
+        "rename" | "point" => &["kind", "id"],
+        "reword" | "clear" => &["kind"],
+        "clear-notes" => &["id"],
+        _ => &[],
+    };
+    arguments.into_iter().filter(|(name, _)| names.contains(name)).collect()
+}
+
+fn limit() -> impl Strategy<Value = u32> {
+    prop_oneof![2 => Just(0_u32), 1 => 1_u32..3]
+}
+
 fn collection() -> impl Strategy<Value = &'static str> {
-    let [thing, note, timed] = DECLARED;
-    prop_oneof![50 => Just(thing), 20 => Just(note), 20 => Just(timed), 1 => Just("nothing")]
+    let [thing, note, timed, part] = DECLARED;
+    prop_oneof![50 => Just(thing), 20 => Just(note), 20 => Just(timed), 20 => Just(part), 1 => Just("nothing")]
 }
 
 fn id() -> impl Strategy<Value = &'static str> {
@@ -181,7 +223,7 @@ fn expiry(collection: &str) -> impl Strategy<Value = Expiry> + use<> {
         60 => Just(Expiry::Keep),
         10 => Just(Expiry::Default),
         5 => Just(Expiry::Never),
-        if collection == "note" { 1 } else { 30 } =>
+        if ["note", "part"].contains(&collection) { 1 } else { 30 } =>
             at.prop_map(|seconds| Expiry::At(BEGINNING + seconds * 1_000_000)),
     ]
 }
@@ -200,7 +242,7 @@ fn change() -> impl Strategy<Value = ChangeOf> {
 
 /// Members by name with texts of JSON; mostly of the declared type.
 const MEMBERS: [(&str, &[&str]); 10] = [
-    ("kind", &["\"x\"", "\"y\"", "\"X\"", "\"é\"", "\"\"", "null", "5"]),
+    ("kind", &["\"x\"", "\"a\"", "\"b\"", "\"y\"", "\"X\"", "\"é\"", "\"\"", "null", "5"]),
     ("amount", &["0", "1", "-1", "2.0", "3e0", "null", "2.5", "\"1\""]),
     ("ratio", &["0.5", "-0.0", "1e10", "3", "0.1", "-2.5e-3", "1e308", "null", "true"]),
     ("done", &["true", "false", "null", "0"]),
@@ -229,7 +271,19 @@ const MEMBERS: [(&str, &[&str]); 10] = [
     ),
     ("key", &["\"k\"", "\"l\"", "\"K\"", "null"]),
     ("extra", &["null", "{\"a\":[1,{\"b\":null}]}", "[1,2.50,1e2]", "\"\\u00e9\\n\"", "0.1"]),
-    ("more", &["{\"extra\":{\"z\":1,\"a\":2}}", "{}", "null", "\"\\ud83d\\ude00\"", "1.0", "[]"]),
+    (
+        "more",
+        &[
+            "\"a\"",
+            "\"b\"",
+            "{\"extra\":{\"z\":1,\"a\":2}}",
+            "{}",
+            "null",
+            "\"\\ud83d\\ude00\"",
+            "1.0",
+            "[]",
+        ],
+    ),
 ];
 
 fn body() -> impl Strategy<Value = String> {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use loggia::manifest::Mode;
-use loggia::storage::{Change, Error, Outcome, Page, Precondition, Session, Write};
+use loggia::storage::{Change, Document, Error, Outcome, Page, Precondition, Session, Write};
 use serde_json::Value as Json;
 
 use super::declared::{DECLARED, STATEMENTS};
@@ -73,6 +73,17 @@ impl Trace {
                     Some(page) => self.pages(session, statement, &arguments, *page).await,
                 }
             }
+            Call::Update { statement, arguments, limit } => {
+                let changed = session.update_where(statement, &owned(arguments), *limit).await;
+                match changed {
+                    Ok(documents) => self.documents(statement, &documents),
+                    Err(error) => format!("{statement} {}", self.error(&error)),
+                }
+            }
+            Call::Delete { statement, arguments, limit } => {
+                let deleted = session.delete_where(statement, &owned(arguments), *limit).await;
+                format!("{statement} {:?}", deleted.map_err(|error| self.error(&error)))
+            }
             Call::Sweep(collections) => {
                 let collections: Vec<String> =
                     collections.iter().map(|&name| name.to_owned()).collect();
@@ -102,16 +113,26 @@ impl Trace {
             };
             assert_eq!(document.id, *id);
             self.last_seen.insert((collection, id), document.version);
-            line.push_str(&format!(
-                " {id:?} {} created {} updated {} expires {:?} {}",
-                self.version(document.version),
-                document.created_at - BEGINNING,
-                document.updated_at - BEGINNING,
-                document.expires_at.map(|at| at - BEGINNING),
-                canonical(&document.body)
-            ));
+            line.push_str(&self.document(document));
         }
         line
+    }
+
+    fn documents(&mut self, about: &str, documents: &[Document]) -> String {
+        let seen: String = documents.iter().map(|document| self.document(document)).collect();
+        format!("{about}{seen}")
+    }
+
+    fn document(&mut self, document: &Document) -> String {
+        format!(
+            " {:?} {} created {} updated {} expires {:?} {}",
+            document.id,
+            self.version(document.version),
+            document.created_at - BEGINNING,
+            document.updated_at - BEGINNING,
+            document.expires_at.map(|at| at - BEGINNING),
+            canonical(&document.body)
+        )
     }
 
     async fn apply(&mut self, session: &mut Session, writes: &[WriteOf]) -> String {

@@ -1,5 +1,6 @@
 //! An HTTP client: one connection for each request, nothing hidden.
 
+use std::error::Error;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -60,19 +61,30 @@ pub(crate) async fn send(
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
 ) -> Answer {
-    let stream = TcpStream::connect(address).await.unwrap();
+    try_send(address, method, path, headers, body).await.unwrap()
+}
+
+/// As `send`, to a gateway that may be gone.
+pub(crate) async fn try_send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Result<Answer, Box<dyn Error>> {
+    let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection);
     let mut request = Request::builder().method(method).uri(path).header("host", "test");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(body.into())).unwrap();
-    let response = sender.send_request(request).await.unwrap();
+    let response = sender.send_request(request).await?;
     let (head, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
+    let body = body.collect().await?.to_bytes();
     drop(sender);
     driver.await.unwrap().ok();
-    Answer { status: head.status, headers: head.headers, body }
+    Ok(Answer { status: head.status, headers: head.headers, body })
 }
