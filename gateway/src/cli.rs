@@ -7,6 +7,7 @@ mod migrate;
 mod plugin_build;
 mod plugin_plan;
 mod serve;
+mod stats;
 mod toolchain;
 
 use std::path::PathBuf;
@@ -44,6 +45,14 @@ enum Command {
         /// Take back the migrations after this number. Not each one can be taken back.
         #[arg(long, value_name = "NUMBER")]
         down_to: Option<u32>,
+    },
+    /// Print what is stored: documents and bytes by tenant, where `storage.statistics` is on, and
+    /// the sizes of tables. SQLite: not while a gateway has the file open.
+    #[command(after_help = "Example: loggia stats --config gateway.toml")]
+    Stats {
+        /// The configuration file.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
     },
     /// What authors of plugins need.
     #[command(subcommand)]
@@ -86,6 +95,7 @@ pub fn main() -> ExitCode {
     crate::telemetry::init();
     let done = match Arguments::parse().command {
         Command::Serve { config } => serve::run(&config),
+        Command::Stats { config } => stats::run(&config),
         Command::Plugin(PluginCommand::Build { folder, output }) => {
             plugin_build::run(&folder, output.as_deref())
         }

@@ -63,6 +63,8 @@ pub struct Storage {
     pub retry_backoff_ms: u64,
     /// How often what has expired is deleted, in seconds; 0: another gateway does it.
     pub sweep_interval_s: u64,
+    /// Whether the numbers of documents and bytes are kept for each tenant and collection.
+    pub statistics: bool,
 }
 
 /// `[plugins.<name>]`
@@ -195,6 +197,7 @@ impl Default for Storage {
             retries: 3,
             retry_backoff_ms: 50,
             sweep_interval_s: 30,
+            statistics: false,
         }
     }
 }

@@ -30,7 +30,11 @@ async fn print(config: &Config) -> anyhow::Result<()> {
         };
         let text = describe(&runtime, &component, memory_bytes).await.map_err(|e| faulty(&e))?;
         let manifest = Manifest::parse(&text).map_err(|faults| faulty(&faults.join("\n")))?;
-        let options = InstallOptions { allow: plugin.allow.clone(), ..InstallOptions::default() };
+        let options = InstallOptions {
+            allow: plugin.allow.clone(),
+            statistics: config.storage.statistics,
+            ..InstallOptions::default()
+        };
         let plan = storage.plan(&manifest, &options).await.map_err(|error| faulty(&error))?;
         if plan.steps.is_empty() {
             println!("{name}: nothing to change");

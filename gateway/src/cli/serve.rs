@@ -119,6 +119,7 @@ async fn load_plugins(
                 backoff: Duration::from_millis(config.storage.retry_backoff_ms),
             },
             allow: plugin.allow.clone(),
+            statistics: config.storage.statistics,
         };
         let loaded = Plugin::load(runtime, storage, &component, options).await;
         let loaded = loaded.map_err(|error| {

@@ -25,6 +25,8 @@ pub struct LoadOptions {
     pub retry: Retry,
     /// Changes of its tables that the operator permits.
     pub allow: BTreeSet<Permission>,
+    /// Whether the numbers of documents and bytes are kept.
+    pub statistics: bool,
 }
 
 /// Why a plugin cannot be loaded.
@@ -56,8 +58,14 @@ impl Plugin {
         options: LoadOptions,
     ) -> Result<Self, LoadError> {
         let pre = runtime.prepare(component).map_err(|e| component_error(&e))?;
-        let LoadOptions { isolation, max_requests_per_instance, memory_bytes, retry, allow } =
-            options;
+        let LoadOptions {
+            isolation,
+            max_requests_per_instance,
+            memory_bytes,
+            retry,
+            allow,
+            statistics,
+        } = options;
         let instances = Instances::new(
             runtime.clone(),
             pre,
@@ -67,7 +75,7 @@ impl Plugin {
         );
         let text = call_describe(&instances).await?;
         let manifest = Manifest::parse(&text).map_err(LoadError::Manifest)?;
-        let changes = InstallOptions { allow, ..InstallOptions::default() };
+        let changes = InstallOptions { allow, statistics, ..InstallOptions::default() };
         let schema = storage.install_with(&manifest, &text, &changes).await?;
         Ok(Self {
             manifest,

@@ -5,12 +5,13 @@
 //! microseconds for each write.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::count::Count;
 use super::error::Error;
 use super::sql::SqlValue;
 use super::statement::Dialect;
-use super::{PoolState, Storage};
+use super::{PoolState, Schema, Storage};
 
 /// What is there now.
 #[derive(Clone, Debug)]
@@ -52,14 +53,14 @@ pub struct TableSize {
 }
 
 impl Storage {
-    /// Numbers of what the installed plugins have stored.
+    /// Numbers of what plugins with these schemas have stored.
     ///
     /// # Errors
     /// The database's failure.
-    pub async fn statistics(&self) -> Result<Statistics, Error> {
+    pub async fn statistics(&self, schemas: &[Arc<Schema>]) -> Result<Statistics, Error> {
         let mut statistics =
             Statistics { stored: Vec::new(), tables: Vec::new(), pool: self.pool() };
-        for schema in self.installed() {
+        for schema in schemas {
             let plans: BTreeMap<_, _> = schema.collections.iter().collect();
             for (name, plan) in plans {
                 let count = Count::stored(&schema.plugin, &plan.collection);

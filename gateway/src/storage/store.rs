@@ -147,7 +147,11 @@ impl Storage {
         Ok(schema)
     }
 
-    fn compile(
+    /// Compile a manifest for this database. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`InstallError::Manifest`].
+    pub fn compile(
         &self,
         manifest: &Manifest,
         options: &InstallOptions,

@@ -34,7 +34,15 @@ async fn stored(store: &TestStore) -> Vec<(String, String, u64, bool)> {
     let short = |stored: Stored| {
         (stored.tenant, stored.collection, stored.documents, stored.bytes > stored.documents)
     };
-    store.storage.statistics().await.unwrap().stored.into_iter().map(short).collect()
+    store
+        .storage
+        .statistics(std::slice::from_ref(&store.schema))
+        .await
+        .unwrap()
+        .stored
+        .into_iter()
+        .map(short)
+        .collect()
 }
 
 fn line(tenant: &str, collection: &str, documents: u64) -> (String, String, u64, bool) {
@@ -57,7 +65,8 @@ async fn documents_and_bytes_follow_every_change(store: TestStore) {
     other.put("folder", "f", &json!({})).await;
     store.apply(&[file("a"), file("b"), file("c")]).await.unwrap();
     let bytes = async || {
-        let statistics = store.storage.statistics().await.unwrap();
+        let statistics =
+            store.storage.statistics(std::slice::from_ref(&store.schema)).await.unwrap();
         let of_files = |stored: &&Stored| stored.collection == "file";
         statistics.stored.iter().find(of_files).map_or(0, |stored| stored.bytes)
     };
@@ -99,7 +108,8 @@ async fn tables_have_sizes(store: TestStore) {
     let body = json!({"size": 1, "text": "x".repeat(1_000)});
     let writes: Vec<Write> = (0..200).map(|n| put("file", &n.to_string(), &body)).collect();
     store.apply(&writes).await.unwrap();
-    let tables = store.storage.statistics().await.unwrap().tables;
+    let tables =
+        store.storage.statistics(std::slice::from_ref(&store.schema)).await.unwrap().tables;
     let names: Vec<&str> = tables.iter().map(|table| table.collection.as_str()).collect();
     assert_eq!(names, ["file", "folder"]);
     assert!(tables.iter().all(|table| table.plugin == "test" && table.index_bytes > 0));
