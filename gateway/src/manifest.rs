@@ -117,6 +117,8 @@ pub struct FieldDeclaration {
     pub field_type: FieldType,
     /// JSON Pointers; the first that exists in a body counts.
     pub paths: Vec<String>,
+    /// The longest text that it takes, where that is declared.
+    pub max_bytes: Option<usize>,
 }
 
 impl FieldDeclaration {
@@ -131,7 +133,9 @@ impl FieldDeclaration {
             }
             _ => vec![format!("/{name}")],
         };
-        Self { name, field_type, paths }
+        let max_bytes = value.get("max_bytes").and_then(Value::as_u64);
+        let max_bytes = max_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        Self { name, field_type, paths, max_bytes }
     }
 }
 
@@ -154,6 +158,9 @@ pub enum FieldType {
     Texts,
     /// Any JSON value: can be read, not compared.
     Json,
+    /// The words of a `search` index. No manifest names it.
+    #[serde(skip)]
+    Words,
 }
 
 impl FieldType {
@@ -168,6 +175,7 @@ impl FieldType {
             Self::Timestamp => "timestamp",
             Self::Texts => "text[]",
             Self::Json => "json",
+            Self::Words => "words",
         }
     }
 }
@@ -189,6 +197,9 @@ pub struct IndexDeclaration {
     /// Of an index by what a list or JSON contains: the one field.
     #[serde(default)]
     pub contains: Vec<String>,
+    /// Of an index of words: fields, or JSON Pointers in which `*` stands for all elements.
+    #[serde(default)]
+    pub search: Vec<String>,
 }
 
 /// How many documents there are, kept with every change of one.

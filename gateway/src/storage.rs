@@ -32,6 +32,7 @@ pub mod reference;
 mod schema;
 mod schema_change;
 mod scope;
+mod search;
 mod select;
 mod session;
 mod sql;
@@ -42,6 +43,7 @@ mod store;
 mod sweep;
 mod transaction;
 mod update;
+mod words;
 
 pub use background::Background;
 pub use changes::{Moment, Watch};

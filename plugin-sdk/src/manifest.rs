@@ -150,7 +150,9 @@ mod tests {
                     .index("newest", &["-_updated_at"])
                     .unique_index("one_title", &["title"])
                     .index_where("by_ann", &["title"], json!({"author": ["ann", null]}))
+                    .long_text("text", "/content/text", 65_536)
                     .contains_index("tags", "tags")
+                    .search_index("words", &["title", "/turns/*/text"])
                     .unique_index_where("of_ann", &["-title"], json!({"author": ["ann"]}))
                     .reference("folder", "author", "bin", OnDelete::Restrict)
                     .schema(json!({"required": ["title"]}))
@@ -212,12 +214,14 @@ mod tests {
                         "title": "text",
                         "author": {"type": "text", "path": "/meta/author"},
                         "tags": {"type": "text[]", "path": ["/tags", "/meta/tags"]},
+                        "text": {"type": "text", "path": "/content/text", "max_bytes": 65536},
                     },
                     "indexes": [
                         {"name": "newest", "fields": ["-_updated_at"]},
                         {"name": "one_title", "fields": ["title"], "unique": true},
                         {"name": "by_ann", "fields": ["title"], "where": {"author": ["ann", null]}},
                         {"name": "tags", "contains": ["tags"]},
+                        {"name": "words", "search": ["title", "/turns/*/text"]},
                         {
                             "name": "of_ann", "fields": ["-title"], "unique": true,
                             "where": {"author": ["ann"]},

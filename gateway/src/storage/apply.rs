@@ -73,7 +73,7 @@ impl Apply<'_> {
         schema: &'a Schema,
         writes: &'a [Write],
     ) -> Result<Vec<Checked<'a>>, Error> {
-        let mut checked = check(schema, writes, self.now, self.document_bytes)?;
+        let mut checked = check(schema, writes, self.tenant, self.now, self.document_bytes)?;
         if let Some(created) = self.created {
             for write in checked.iter_mut().flatten() {
                 write.created_at = created.get(write.id).copied();
@@ -257,11 +257,12 @@ fn refuse_repeated(writes: &[Write]) -> Result<(), Error> {
 pub(super) fn check<'a>(
     schema: &'a Schema,
     writes: &'a [Write],
+    tenant: i64,
     now: i64,
     document_bytes: usize,
 ) -> Result<Vec<Checked<'a>>, Error> {
     let checked = writes.iter().enumerate().map(|(place, write)| {
-        match PreparedWrite::new(schema, place, write, now, document_bytes) {
+        match PreparedWrite::new(schema, place, write, tenant, now, document_bytes) {
             Err(error) if write.otherwise == Otherwise::Fail => Err(error),
             checked => Ok(checked),
         }

@@ -148,7 +148,7 @@ impl Apply<'_> {
     ) -> Result<PreparedBody, Error> {
         let merged = json::merge(body, patch)
             .map_err(|error| Error::Other(format!("a stored body could not be read: {error}")))?;
-        PreparedBody::new(write.plan, write.id, merged, self.document_bytes)
+        PreparedBody::new(write.plan, self.tenant, write.id, merged, self.document_bytes)
             .map_err(super::prepare::at(write.index, write.id))
     }
 

@@ -221,6 +221,7 @@ impl Text<'_> {
     fn field(&self, source: &str, place: usize) -> String {
         let cast = match self.collection.fields[place].field_type {
             FieldType::Texts => "::text[]",
+            FieldType::Words => "::tsvector",
             _ => "",
         };
         format!("{source}.v{place}{cast}")

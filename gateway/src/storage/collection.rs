@@ -3,8 +3,10 @@
 //! Every physical name is built here from names that the manifest's schema has checked, and
 //! never from a request.
 
+use super::field::MAX_TEXT_FIELD_BYTES;
 use super::one_of::OneOf;
 use super::reference::{IncomingReference, Reference};
+use super::search::SearchIndex;
 use crate::manifest::{CollectionDeclaration, FieldType, IndexDeclaration, RetentionDeclaration};
 
 /// A declared collection with its physical names.
@@ -14,7 +16,7 @@ pub struct Collection {
     pub name: String,
     /// Its table, the same on both databases.
     pub table: String,
-    /// Its declared fields.
+    /// Its declared fields, and one for the words of each `search` index.
     pub fields: Vec<Field>,
     /// Its declared indexes by order.
     pub indexes: Vec<Index>,
@@ -26,6 +28,8 @@ pub struct Collection {
     pub referenced_by: Vec<IncomingReference>,
     /// Its declared indexes by what a list or JSON contains.
     pub contains: Vec<ContainsIndex>,
+    /// Its declared indexes of words.
+    pub searches: Vec<SearchIndex>,
     /// The name of the index by expiry, where there is one.
     pub expiry_index: String,
     /// Whether its documents may expire. Where they may not, no query tests for it.
@@ -63,13 +67,15 @@ pub struct Field {
     pub field_type: FieldType,
     /// JSON Pointers; the first that exists in a body counts.
     pub paths: Vec<String>,
+    /// The longest text that it takes.
+    pub max_bytes: usize,
 }
 
 impl Field {
     /// Whether a column of this name is a field's: no other has a name that begins so.
     #[must_use]
     pub fn is_column(name: &str) -> bool {
-        name.starts_with("f__")
+        name.starts_with("f__") || name.starts_with("w__")
     }
 }
 
@@ -127,6 +133,7 @@ impl Collection {
                 column: physical_name(&["f", &field.name]),
                 field_type: field.field_type,
                 paths: field.paths.clone(),
+                max_bytes: field.max_bytes.unwrap_or(MAX_TEXT_FIELD_BYTES),
             })
             .collect();
         let mut collection = Self {
@@ -139,6 +146,7 @@ impl Collection {
             references: Vec::new(),
             referenced_by: Vec::new(),
             contains: Vec::new(),
+            searches: Vec::new(),
             limited: false,
             expires: declaration.expires(),
             default_ttl_us: declaration.ttl_seconds.map(|seconds| i64::from(seconds) * 1_000_000),
@@ -148,13 +156,20 @@ impl Collection {
         };
         collection.retention =
             declaration.retention.as_ref().map(|kept| collection.retention(kept)).transpose()?;
+        refuse_long_values(declaration)?;
         for index in &declaration.indexes {
-            if index.contains.is_empty() {
-                collection.indexes.push(collection.index(index)?);
-            } else {
+            let fault = |fault| format!("index {} of {}: {fault}", index.name, declaration.name);
+            if !index.search.is_empty() {
+                let name = collection.index_name(index);
+                let index = SearchIndex::new(name, &collection.fields, index);
+                collection.searches.push(index.map_err(fault)?);
+            } else if !index.contains.is_empty() {
                 collection.contains.push(collection.contains_index(index)?);
+            } else {
+                collection.indexes.push(collection.index(index)?);
             }
         }
+        collection.fields.extend(collection.searches.iter().map(SearchIndex::field));
         collection.refuse_same_unique_columns()?;
         Ok(collection)
     }
@@ -257,7 +272,8 @@ impl Collection {
             declaration.fields.iter().map(|field| field.strip_prefix('-').unwrap_or(field));
         let named = fields
             .chain(declaration.only.keys().map(String::as_str))
-            .chain(declaration.contains.iter().map(String::as_str));
+            .chain(declaration.contains.iter().map(String::as_str))
+            .chain(declaration.search.iter().map(String::as_str));
         let fields: Vec<&Field> =
             named.filter_map(|name| self.fields.iter().find(|field| field.name == name)).collect();
         let types: Vec<FieldType> = fields.iter().map(|field| field.field_type).collect();
@@ -280,10 +296,15 @@ impl Collection {
                     .column(name)
                     .ok_or_else(|| format!("{}: {name} is not a declared field", place()))?;
                 match field_type {
-                    FieldType::Json | FieldType::Texts => Err(format!(
+                    FieldType::Json | FieldType::Texts | FieldType::Words => Err(format!(
                         "{}: {name} is {}, which has no order",
                         place(),
                         field_type.name()
+                    )),
+                    FieldType::Text if self.is_long(name) => Err(format!(
+                        "{}: {name} takes more than {MAX_TEXT_FIELD_BYTES} bytes, which an index \
+                         by order does not",
+                        place()
                     )),
                     _ => Ok((column.to_owned(), field.starts_with('-'))),
                 }
@@ -300,6 +321,11 @@ impl Collection {
             unique: declaration.unique,
             only: only.collect::<Result<_, _>>()?,
         })
+    }
+
+    fn is_long(&self, name: &str) -> bool {
+        let mut long = self.fields.iter().filter(|field| field.max_bytes > MAX_TEXT_FIELD_BYTES);
+        long.any(|field| field.name == name)
     }
 
     fn contains_index(&self, declaration: &IndexDeclaration) -> Result<ContainsIndex, String> {
@@ -352,6 +378,8 @@ fn layout(declaration: &CollectionDeclaration) -> i32 {
         .iter()
         .map(|field| format!("{} {} {:?}", field.name, field.field_type.name(), field.paths))
         .collect();
+    let searches = declaration.indexes.iter().filter(|index| !index.search.is_empty());
+    fields.extend(searches.map(|index| format!("#{} {:?}", index.name, index.search)));
     fields.sort_unstable();
     let (version, expires) = (declaration.schema_version, declaration.expires());
     let digest = digest(&format!("{FORMAT} {version} {expires} {fields:?}"));
@@ -374,6 +402,20 @@ pub(super) fn short_digest(definition: &str) -> String {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A limit on the length makes sense for a text alone.
+fn refuse_long_values(declaration: &CollectionDeclaration) -> Result<(), String> {
+    let mut limited = declaration.fields.0.iter().filter(|field| field.max_bytes.is_some());
+    match limited.find(|field| field.field_type != FieldType::Text) {
+        Some(field) => Err(format!(
+            "field {} of {}: {} takes no max_bytes",
+            field.name,
+            declaration.name,
+            field.field_type.name()
+        )),
+        None => Ok(()),
+    }
 }
 
 /// `PostgreSQL` cuts identifiers at this many bytes.

@@ -439,6 +439,10 @@ pub(super) fn parameter_type(bind: Bind, collection: &Collection) -> &'static st
         Bind::Version | Bind::Now | Bind::CreatedAt | Bind::ExpiresAt => "int8",
         Bind::KeepExpiry => "bool",
         Bind::Body => "jsonb",
+        // It travels as text; the driver knows no `tsvector`.
+        Bind::Field(place) if collection.fields[place].field_type == FieldType::Words => {
+            "text::tsvector"
+        }
         Bind::Field(place) => postgres_type(collection.fields[place].field_type),
         Bind::Versions | Bind::CreatedAts | Bind::ExpiresAts => "int8[]",
         Bind::Bodies => "jsonb[]",
@@ -448,6 +452,7 @@ pub(super) fn parameter_type(bind: Bind, collection: &Collection) -> &'static st
             FieldType::Number => "float8[]",
             FieldType::Boolean => "bool[]",
             FieldType::Json => "jsonb[]",
+            FieldType::Words => "text[]",
         },
     }
 }
@@ -461,13 +466,14 @@ pub(super) fn postgres_type(field_type: FieldType) -> &'static str {
         FieldType::Boolean => "bool",
         FieldType::Texts => "text[]",
         FieldType::Json => "jsonb",
+        FieldType::Words => "tsvector",
     }
 }
 
 /// The column type of a field on `SQLite`.
 pub(super) fn sqlite_type(field_type: FieldType) -> &'static str {
     match field_type {
-        FieldType::Text | FieldType::Texts | FieldType::Json => "TEXT",
+        FieldType::Text | FieldType::Texts | FieldType::Json | FieldType::Words => "TEXT",
         FieldType::Integer | FieldType::Timestamp | FieldType::Boolean => "INTEGER",
         FieldType::Number => "REAL",
     }

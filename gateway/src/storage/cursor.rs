@@ -91,7 +91,7 @@ fn from_json(value: &Json, key_type: FieldType) -> Option<SqlValue> {
         FieldType::Integer | FieldType::Timestamp => value.as_i64().map(SqlValue::Integer),
         FieldType::Number => value.as_u64().map(|bits| SqlValue::Number(f64::from_bits(bits))),
         FieldType::Text => value.as_str().map(|text| SqlValue::Text(text.to_owned())),
-        FieldType::Texts | FieldType::Json => None,
+        FieldType::Texts | FieldType::Json | FieldType::Words => None,
     }
 }
 

@@ -6,6 +6,7 @@
 mod contains;
 pub(super) mod count;
 mod objects;
+mod search;
 
 use super::collection::Collection;
 use super::collection_sql::{postgres_type, sqlite_type};
@@ -58,7 +59,10 @@ pub(super) fn columns(collection: &Collection, dialect: Dialect) -> Vec<Column> 
             (Dialect::Postgres, FieldType::Text) => r#" COLLATE "C""#,
             _ => "",
         };
-        let definition = format!("{physical_type}{collate}");
+        // A document without words has none; it is not that they are unknown.
+        let default =
+            if field.field_type == FieldType::Words { " NOT NULL DEFAULT ''" } else { "" };
+        let definition = format!("{physical_type}{collate}{default}");
         Column { name: field.column.clone(), physical_type, definition }
     });
     own.chain(fields).collect()

@@ -4,7 +4,7 @@ use super::collection::Field;
 use super::sql::SqlValue;
 use crate::manifest::FieldType;
 
-/// A text field may stand in an index, and a B-tree row of `PostgreSQL` holds 2,704 bytes.
+/// Unless it is declared to take more, a text field may stand in an index, and a B-tree row of `PostgreSQL` holds 2,704 bytes.
 pub(super) const MAX_TEXT_FIELD_BYTES: usize = 2_048;
 
 /// Why a member cannot be the value of its field.
@@ -29,10 +29,12 @@ pub(super) fn value(field: &Field, member: Option<&str>) -> Result<SqlValue, Fie
         }
         FieldType::Texts => parse(text).map(SqlValue::Texts),
         FieldType::Json => Some(SqlValue::Json(text.to_owned())),
+        // Of several members, and so not one's value.
+        FieldType::Words => None,
     };
     let value = parsed.ok_or_else(|| wrong_type(field))?;
     match &value {
-        SqlValue::Text(text) if text.len() > MAX_TEXT_FIELD_BYTES => Err(too_long(field)),
+        SqlValue::Text(text) if text.len() > field.max_bytes => Err(too_long(field)),
         _ => Ok(value),
     }
 }
@@ -80,6 +82,7 @@ fn wrong_type(field: &Field) -> FieldFault {
         FieldType::Timestamp => "an RFC 3339 time such as \"2026-01-31T12:00:00Z\"",
         FieldType::Texts => "an array of strings",
         FieldType::Json => "JSON",
+        FieldType::Words => "absent",
     };
     FieldFault { code: "field-type", detail: format!("the field {} must be {wanted}", field.name) }
 }
@@ -87,7 +90,7 @@ fn wrong_type(field: &Field) -> FieldFault {
 fn too_long(field: &Field) -> FieldFault {
     FieldFault {
         code: "field-too-long",
-        detail: format!("the field {} must be at most {MAX_TEXT_FIELD_BYTES} bytes", field.name),
+        detail: format!("the field {} must be at most {} bytes", field.name, field.max_bytes),
     }
 }
 
@@ -96,7 +99,8 @@ mod tests {
     use super::*;
 
     fn field(field_type: FieldType) -> Field {
-        Field { name: "f".to_owned(), column: "f__f".to_owned(), field_type, paths: vec![] }
+        let (name, column, max_bytes) = ("f".to_owned(), "f__f".to_owned(), MAX_TEXT_FIELD_BYTES);
+        Field { name, column, field_type, paths: vec![], max_bytes }
     }
 
     #[test]

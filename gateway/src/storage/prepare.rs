@@ -5,9 +5,10 @@ use super::collection::{Collection, Index};
 use super::collection_sql::{Bind, Rendered};
 use super::document::{Change, Expiry, Precondition, Write};
 use super::error::{Error, Fault};
-use super::field;
+use super::field::{self, MAX_TEXT_FIELD_BYTES};
 use super::schema::{CollectionPlan, Schema};
 use super::sql::{Query, SqlValue};
+use super::words::Terms;
 use crate::json;
 
 /// An id is at most this long.
@@ -52,6 +53,7 @@ impl<'a> PreparedWrite<'a> {
         schema: &'a Schema,
         index: usize,
         write: &'a Write,
+        tenant: i64,
         now: i64,
         document_bytes: usize,
     ) -> Result<Self, Error> {
@@ -69,7 +71,7 @@ impl<'a> PreparedWrite<'a> {
             .map_err(|detail| fault("does-not-expire", detail))?;
         let change = match &write.change {
             Change::Put(body) => PreparedChange::Put(
-                PreparedBody::new(plan, &write.id, body.clone(), document_bytes)
+                PreparedBody::new(plan, tenant, &write.id, body.clone(), document_bytes)
                     .map_err(at(index, &write.id))?,
             ),
             Change::Merge(patch) => {
@@ -190,6 +192,7 @@ impl PreparedBody {
     /// Check a body and take out the values of its fields.
     pub(super) fn new(
         plan: &CollectionPlan,
+        tenant: i64,
         id: &str,
         text: String,
         document_bytes: usize,
@@ -199,15 +202,20 @@ impl PreparedBody {
         if let Some(schema) = &plan.schema {
             schema.check(&text)?;
         }
-        let fields = columns(plan, id, &members)?;
+        let fields = columns(plan, tenant, id, &members)?;
         Ok(Self { text, fields })
     }
 
     /// Take out the values of its fields from a body that is stored already. It may be older than
     /// the JSON Schema, and larger than an operation may write today.
-    pub(super) fn stored(plan: &CollectionPlan, id: &str, text: String) -> Result<Self, Fault> {
+    pub(super) fn stored(
+        plan: &CollectionPlan,
+        tenant: i64,
+        id: &str,
+        text: String,
+    ) -> Result<Self, Fault> {
         let members = json::check_document(&text, &plan.paths, usize::MAX).map_err(json_fault)?;
-        let fields = columns(plan, id, &members)?;
+        let fields = columns(plan, tenant, id, &members)?;
         Ok(Self { text, fields })
     }
 }
@@ -215,10 +223,13 @@ impl PreparedBody {
 /// The values of the fields, and whether the indexes have room for them.
 fn columns(
     plan: &CollectionPlan,
+    tenant: i64,
     id: &str,
     members: &json::Members<'_>,
 ) -> Result<Vec<SqlValue>, Fault> {
-    let fields = plan.collection.fields.iter().enumerate().map(|(place, declared)| {
+    let collection = &plan.collection;
+    let declared = collection.fields.len() - collection.searches.len();
+    let fields = collection.fields[..declared].iter().enumerate().map(|(place, declared)| {
         field::value(declared, members.get(place)).map_err(|fault| Fault {
             index: 0,
             id: String::new(),
@@ -227,8 +238,9 @@ fn columns(
             detail: fault.detail,
         })
     });
-    let fields: Vec<SqlValue> = fields.collect::<Result<_, _>>()?;
-    let collection = &plan.collection;
+    let mut fields: Vec<SqlValue> = fields.collect::<Result<_, _>>()?;
+    fields.extend(words(plan, tenant, members));
+    refuse_long_elements(collection, &fields)?;
     match collection
         .indexes
         .iter()
@@ -247,6 +259,42 @@ fn columns(
         }),
         None => Ok(fields),
     }
+}
+
+/// The words of each `search` index. Its sources stand behind the fields among what was found.
+fn words(plan: &CollectionPlan, tenant: i64, members: &json::Members<'_>) -> Vec<SqlValue> {
+    let mut place = plan.collection.fields.len();
+    let contents = plan.collection.searches.iter().map(|index| {
+        let mut texts = Vec::new();
+        for source in &index.sources {
+            texts.extend(members.get(place).map(|value| source.texts(value)).unwrap_or_default());
+            place += 1;
+        }
+        let terms = Terms::of(texts.iter().map(String::as_str));
+        SqlValue::Text(terms.content(tenant, plan.dialect))
+    });
+    contents.collect()
+}
+
+/// An index by what a list contains has a row for each element, of a limited length.
+fn refuse_long_elements(collection: &Collection, fields: &[SqlValue]) -> Result<(), Fault> {
+    for index in &collection.contains {
+        let place = collection.fields.iter().position(|field| field.column == index.column);
+        let Some(SqlValue::Texts(texts)) = place.map(|place| &fields[place]) else { continue };
+        if texts.iter().any(|text| text.len() > MAX_TEXT_FIELD_BYTES) {
+            return Err(Fault {
+                index: 0,
+                id: String::new(),
+                name: index.name.clone(),
+                code: "index-too-long",
+                detail: format!(
+                    "each text in the index {} must be at most {MAX_TEXT_FIELD_BYTES} bytes",
+                    index.name
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// A B-tree row of `PostgreSQL` holds 2,704 bytes; what is left is for numbers and lengths.

@@ -45,7 +45,8 @@ pub(super) struct CollectionPlan {
     pub(super) collection: Collection,
     pub(super) sql: CollectionSql,
     pub(super) sweep: SweepSql,
-    /// Where its fields stand in a body.
+    pub(super) dialect: Dialect,
+    /// Where its fields stand in a body, and behind them the sources of its `search` indexes.
     pub(super) paths: PathSet,
     /// What bodies must satisfy.
     pub(super) schema: Option<DocumentSchema>,
@@ -188,8 +189,11 @@ impl CollectionPlan {
     fn new(collection: Collection, dialect: Dialect, schema: Option<DocumentSchema>) -> Self {
         let sql = CollectionSql::new(&collection, dialect);
         let sweep = SweepSql::new(&collection, dialect);
-        let paths = PathSet::new(collection.fields.iter().map(|field| field.paths.as_slice()));
-        Self { collection, sql, sweep, paths, schema, rank: 0, changes: ChangeSet::default() }
+        let fields = collection.fields.iter().map(|field| field.paths.as_slice());
+        let sources = collection.searches.iter().flat_map(|index| &index.sources);
+        let paths = PathSet::new(fields.chain(sources.map(|source| source.paths.as_slice())));
+        let (rank, changes) = (0, ChangeSet::default());
+        Self { collection, dialect, sql, sweep, paths, schema, rank, changes }
     }
 }
 
@@ -197,7 +201,7 @@ impl CollectionPlan {
 #[derive(Debug)]
 pub(super) struct StatementPlan {
     pub(super) statement: Statement,
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     /// By what a text depends on: which parameters are given, the order, the page.
     texts: RwLock<HashMap<Shape, Arc<Text>>>,
     totals: RwLock<HashMap<Vec<bool>, Arc<Text>>>,

@@ -10,6 +10,7 @@ use super::schema::{Text, remember};
 use super::select::bind_arguments;
 use super::sql::{Query, SqlValue};
 use super::statement::{Bind, Dialect, Documents};
+use super::words::{SearchQuery, Searched};
 
 /// A scope with the texts that were rendered for it so far.
 #[derive(Debug)]
@@ -50,10 +51,16 @@ impl ScopePlan {
         let key = (given, before);
         let text =
             remember(&self.texts, &key, || self.documents.render(self.dialect, &key.0, before));
+        let searched = |place: usize| {
+            let query = SearchQuery::of(arguments[place].as_ref());
+            Searched { query, tenant: tenant.key(), dialect: self.dialect }
+        };
         let value = |bind: &Bind| match *bind {
             Bind::Tenant => SqlValue::Integer(tenant.key()),
             Bind::Now => SqlValue::Integer(now),
             Bind::Parameter(place) => arguments[place].clone().unwrap_or(SqlValue::Null),
+            Bind::AllWords(place) => searched(place).all(),
+            Bind::AnyWord(place) => searched(place).any(),
             // A set of documents has no page.
             Bind::Key(_) | Bind::Limit | Bind::Offset | Bind::Ids => SqlValue::Null,
         };

@@ -11,6 +11,7 @@ use super::field::format_timestamp;
 use super::schema::StatementPlan;
 use super::sql::{Query, SqlRows, SqlValue};
 use super::statement::{Bind, Column, Parameter, Shape, Wall};
+use super::words::{SearchQuery, Searched, highlight};
 use crate::json;
 use crate::manifest::FieldType;
 
@@ -106,6 +107,8 @@ impl<'a> Select<'a> {
             Bind::Tenant => SqlValue::Integer(self.context.tenant.key()),
             Bind::Now => SqlValue::Integer(self.context.now),
             Bind::Parameter(place) => self.arguments[place].clone().unwrap_or(SqlValue::Null),
+            Bind::AllWords(place) => self.searched(place).all(),
+            Bind::AnyWord(place) => self.searched(place).any(),
             Bind::Key(place) => {
                 self.after.as_ref().map_or(SqlValue::Null, |key| key[place].clone())
             }
@@ -113,6 +116,18 @@ impl<'a> Select<'a> {
             Bind::Offset => SqlValue::Integer(self.page.map_or(0, |page| i64::from(page.offset))),
             Bind::Ids => SqlValue::Null,
         }
+    }
+
+    fn searched(&self, place: usize) -> Searched {
+        let query = SearchQuery::of(self.arguments[place].as_ref());
+        Searched { query, tenant: self.context.tenant.key(), dialect: self.plan.dialect }
+    }
+
+    /// For each column what is marked in it.
+    fn marks(&self) -> Vec<Option<SearchQuery>> {
+        let columns = self.plan.statement.columns().iter();
+        let mark = |place: usize| SearchQuery::of(self.arguments[place].as_ref());
+        columns.map(|column| column.marked_by.map(mark)).collect()
     }
 
     fn limit(&self) -> u32 {
@@ -128,6 +143,7 @@ impl<'a> Select<'a> {
         if more && self.page.is_none_or(|page| page.limit > self.context.rows_left) {
             return Err(Error::LimitExceeded("documents_read"));
         }
+        let marks = self.marks();
         let mut json = String::with_capacity(rows.len() * 64);
         let mut last = None;
         json.push('[');
@@ -135,7 +151,7 @@ impl<'a> Select<'a> {
             if place > 0 {
                 json.push(',');
             }
-            write_row(&mut json, columns, row)?;
+            write_row(&mut json, columns, &marks, row)?;
             last = Some(row);
         }
         json.push(']');
@@ -226,15 +242,25 @@ fn sealed_to(
     bytes
 }
 
-fn write_row(out: &mut String, columns: &[Column], row: &[SqlValue]) -> Result<(), Error> {
+fn write_row(
+    out: &mut String,
+    columns: &[Column],
+    marks: &[Option<SearchQuery>],
+    row: &[SqlValue],
+) -> Result<(), Error> {
     out.push('{');
-    for (place, (column, value)) in columns.iter().zip(row).enumerate() {
+    for (place, ((column, mark), value)) in columns.iter().zip(marks).zip(row).enumerate() {
         if place > 0 {
             out.push(',');
         }
         json::write_string(out, &column.name);
         out.push(':');
-        write_value(out, column, value)?;
+        match (mark, value) {
+            (Some(query), SqlValue::Text(text)) => {
+                json::write_string(out, &highlight(text, query));
+            }
+            _ => write_value(out, column, value)?,
+        }
     }
     out.push('}');
     Ok(())

@@ -178,7 +178,7 @@ impl Session {
         schema: &'a Schema,
         writes: &'a [Write],
     ) -> Result<Vec<Checked<'a>>, Error> {
-        check(schema, writes, self.options.now, self.options.document_bytes)
+        check(schema, writes, self.tenant.key(), self.options.now, self.options.document_bytes)
     }
 
     async fn apply_in_transaction(

@@ -44,6 +44,7 @@ mod render_function;
 mod render_query;
 mod render_update;
 mod scope;
+mod search;
 mod select;
 mod side_table;
 mod subquery;
@@ -132,6 +133,8 @@ pub struct Column {
     pub name: String,
     /// Its type.
     pub column_type: FieldType,
+    /// The place of the parameter whose words are marked in it, of a `highlight`.
+    pub marked_by: Option<usize>,
 }
 
 /// Why a statement is refused, and where.
@@ -201,6 +204,10 @@ pub enum Bind {
     Offset,
     /// The ids of the documents to change.
     Ids,
+    /// That all words of a parameter are there: a query of the database.
+    AllWords(usize),
+    /// The words of a parameter, for the rank.
+    AnyWord(usize),
 }
 
 impl Statement {

@@ -16,6 +16,7 @@ use super::session::documents;
 use super::sql::{Query, SqlRows, SqlValue};
 use super::statement::{Bind, Delete, Dialect, Parameter, Update};
 use super::transaction::Transaction;
+use super::words::{SearchQuery, Searched};
 
 /// An `update` or `delete` statement with the texts that were rendered for it so far.
 #[derive(Debug)]
@@ -165,7 +166,8 @@ impl ChangeWhere<'_> {
     /// refuse the same; the call is undone when one is refused.
     fn check(&self, document: &Document) -> Result<(), Error> {
         let Document { id, body, .. } = document;
-        PreparedBody::new(self.collection, id, body.clone(), self.document_bytes)
+        let (tenant, limit) = (self.tenant.key(), self.document_bytes);
+        PreparedBody::new(self.collection, tenant, id, body.clone(), limit)
             .map(drop)
             .map_err(at(0, id))
     }
@@ -180,6 +182,8 @@ impl ChangeWhere<'_> {
             Bind::Tenant => SqlValue::Integer(self.tenant.key()),
             Bind::Now => SqlValue::Integer(self.now),
             Bind::Parameter(place) => self.arguments[place].clone().unwrap_or(SqlValue::Null),
+            Bind::AllWords(place) => self.searched(place).all(),
+            Bind::AnyWord(place) => self.searched(place).any(),
             Bind::Limit => SqlValue::Integer(self.take()),
             Bind::Ids => SqlValue::Texts(ids.to_vec()),
             // What is changed has no pages.
@@ -193,6 +197,15 @@ impl ChangeWhere<'_> {
             Kind::Delete(_) => Effect::Delete,
         };
         rows.map_err(|error| violated(error, &self.collection.collection, effect))
+    }
+
+    fn searched(&self, place: usize) -> Searched {
+        let query = self.arguments[place].as_ref();
+        Searched {
+            query: SearchQuery::of(query),
+            tenant: self.tenant.key(),
+            dialect: self.plan.dialect,
+        }
     }
 
     /// One more than the budget allows shows that there are more.

@@ -22,6 +22,7 @@ stores_on_both_databases! { declaring notes:
     a_list_is_found_as_without_an_index,
     another_tenants_and_expired_lists_are_not_found,
     what_a_list_loses_is_found_no_more,
+    a_text_too_long_for_an_index_is_refused,
     nothing_stays_in_a_side_table,
     a_side_table_is_in_step_after_a_call_that_failed,
     lists_are_found_from_joins_and_subqueries,
@@ -192,6 +193,7 @@ fn notes() -> Json {
             {"name": "plain-not-all", "select": ids("plain", &format!("NOT {all}"))},
             {"name": "either", "select": ids("note", &format!("n > 2 OR ({any} AND n > 0)"))},
             {"name": "plain-either", "select": ids("plain", &format!("n > 2 OR ({any} AND n > 0)"))},
+            {"name": "tag", "update": "note", "set": {"tags": ":tags"}},
             {"name": "meta", "select": ids("note", "json_contains(meta, :part)")},
             {"name": "joined", "select": "SELECT a.id, b.id AS other FROM note a \
                 JOIN note b ON b.n = a.n + 1 AND array_has_all(b.tags, :tags) \
@@ -322,6 +324,29 @@ async fn side_table_rows(store: &TestStore) -> u64 {
                ESCAPE '_' AND type = 'table'";
     let tables = store.database.query(sql).await;
     store.database.count(&tables[0][0]).await
+}
+
+async fn a_text_too_long_for_an_index_is_refused(store: TestStore) {
+    // What cannot be compressed, since an index's row may be.
+    let long: String =
+        (0..3_000_u64).map(|n| char::from(b'a' + (n * n * 7 % 25 + n % 2) as u8)).collect();
+    store.put("plain", "1", &json!({"tags": [long]})).await;
+    store.put("note", "1", &json!({"tags": [long[..2_048]]})).await;
+    let body = json!({"tags": ["short", long[..2_049]]});
+    let refused = store.apply(&[put("note", "1", &body)]).await.unwrap_err();
+    assert_too_long(&refused);
+    let mut session = store.session(Mode::Write);
+    let arguments = [("tags".to_owned(), tags(&[&long]))];
+    assert_too_long(&session.update_where("tag", &arguments, 0).await.unwrap_err());
+    let arguments = [("tags".to_owned(), tags(&["a", "b"]))];
+    assert_eq!(session.update_where("tag", &arguments, 0).await.unwrap().len(), 1);
+    session.commit().await.unwrap();
+    assert_eq!(found(&store, "all", tags(&["a", "b"])).await, "1");
+}
+
+#[track_caller]
+fn assert_too_long(error: &Error) {
+    assert!(matches!(error, Error::Invalid(fault) if fault.code == "index-too-long"), "{error:?}");
 }
 
 async fn nothing_stays_in_a_side_table(store: TestStore) {

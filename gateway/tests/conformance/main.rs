@@ -30,7 +30,7 @@ mod postgres_server;
 mod process;
 mod references;
 mod schema_changes;
-
+mod search;
 mod server;
 mod sessions;
 mod statements;

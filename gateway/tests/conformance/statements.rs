@@ -159,6 +159,7 @@ fn argument(value: &Json, parameter_type: FieldType) -> Value {
             Value::Texts(texts.map(|text| text.as_str().unwrap().to_owned()).collect())
         }
         FieldType::Json => Value::Json(value.to_string()),
+        FieldType::Words => unreachable!("no parameter has it"),
     }
 }
 
@@ -336,6 +337,7 @@ fn some_arguments(statement: &Statement) -> Vec<(String, Value)> {
         FieldType::Timestamp => Value::Timestamp(100),
         FieldType::Texts => Value::Texts(vec!["a".to_owned(), "s1".to_owned()]),
         FieldType::Json => Value::Json("{\"k\":1}".to_owned()),
+        FieldType::Words => unreachable!("no parameter has it"),
     };
     let parameters = statement.parameters().iter();
     parameters.map(|known| (known.name.clone(), value(known.parameter_type))).collect()

@@ -56,6 +56,8 @@ struct Index {
     fields: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     contains: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    search: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unique: bool,
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
@@ -99,6 +101,15 @@ impl Collection {
     pub fn field_at(mut self, name: &str, field_type: FieldType, paths: &[&str]) -> Self {
         let path = if let [path] = paths { json!(path) } else { json!(paths) };
         self.fields.insert(name.to_owned(), json!({"type": field_type, "path": path}));
+        self
+    }
+
+    /// Declare a column of text that may be longer than 2,048 bytes, by a JSON Pointer. It cannot
+    /// stand in an index by order.
+    #[must_use]
+    pub fn long_text(mut self, name: &str, path: &str, max_bytes: u32) -> Self {
+        let field = json!({"type": FieldType::Text, "path": path, "max_bytes": max_bytes});
+        self.fields.insert(name.to_owned(), field);
         self
     }
 
@@ -180,6 +191,14 @@ impl Collection {
     pub fn retention(mut self, field: &str, days: u32) -> Self {
         self.retention = Some(Retention { field: field.to_owned(), days });
         self
+    }
+
+    /// Index texts by their words, for `match` and `rank` in statements: fields of the types
+    /// [`FieldType::Text`] and [`FieldType::Texts`], or JSON Pointers, in which a segment `*` stands
+    /// for all elements of an array: `/turns/*/text`.
+    #[must_use]
+    pub fn search_index(self, name: &str, texts: &[&str]) -> Self {
+        self.add_index(Index { search: owned(texts), ..Index::new(name) })
     }
 
     fn add_index(mut self, index: Index) -> Self {

@@ -6,7 +6,7 @@
 use super::super::collection::{Collection, Index};
 use super::super::reference::Reference;
 use super::super::statement::Dialect;
-use super::contains;
+use super::{contains, search};
 use crate::manifest::OnDelete;
 
 /// Something that is made and dropped by itself.
@@ -91,6 +91,7 @@ pub(in super::super) fn objects(collection: &Collection, dialect: Dialect) -> Ve
     objects.extend(
         collection.contains.iter().filter_map(|i| contains::object(collection, i, dialect)),
     );
+    objects.extend(collection.searches.iter().map(|i| search::object(collection, i, dialect)));
     // These do not begin with the tenant: the sweeper looks at all tenants together.
     if collection.expires {
         let on = format!("{table} (expires_at) WHERE expires_at IS NOT NULL");

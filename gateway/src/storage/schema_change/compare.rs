@@ -14,7 +14,7 @@ use super::state::{Applied, Catalog, Existing};
 use super::step::{Step, StepKind};
 use super::{InstallOptions, Work};
 use crate::config::Permission;
-use crate::manifest::{CollectionDeclaration, Manifest};
+use crate::manifest::{CollectionDeclaration, FieldType, Manifest};
 
 /// What is to be done for one collection that is declared.
 #[derive(Debug, Default)]
@@ -296,7 +296,10 @@ impl Comparison<'_> {
             .collect();
         left.sort_unstable();
         for name in left {
-            steps.push(self.drop_field(name));
+            // The words of an index go with it.
+            if !name.starts_with("w__") {
+                steps.push(self.drop_field(name));
+            }
             change.drop_columns.push(name.clone());
         }
         for column in wanted {
@@ -307,7 +310,9 @@ impl Comparison<'_> {
             }
             change.add_columns.push(column);
         }
-        steps.extend(self.declared.fields.iter().filter_map(|field| self.compare_field(field)));
+        let declared = self.declared.fields.iter();
+        let declared = declared.filter(|field| field.field_type != FieldType::Words);
+        steps.extend(declared.filter_map(|field| self.compare_field(field)));
     }
 
     /// A column that a stopped change has left behind goes without a question.

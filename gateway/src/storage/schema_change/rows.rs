@@ -129,9 +129,10 @@ pub(super) async fn ready(
         let ready = match body {
             // An operation may have asked for a larger one than the default.
             Ok(Some(body)) if body != row.body => {
-                PreparedBody::new(plan, &row.id, body, usize::MAX).map(Ready::Upgraded)
+                PreparedBody::new(plan, row.tenant, &row.id, body, usize::MAX).map(Ready::Upgraded)
             }
-            Ok(_) => PreparedBody::stored(plan, &row.id, row.body.clone()).map(Ready::Refilled),
+            Ok(_) => PreparedBody::stored(plan, row.tenant, &row.id, row.body.clone())
+                .map(Ready::Refilled),
             Err(why) => return Ready::Refused(why),
         };
         ready.unwrap_or_else(|fault| Ready::Refused(format!("{}: {}", fault.name, fault.detail)))

@@ -6,6 +6,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use super::super::clock::machine_now;
 use super::super::field::format_timestamp;
 use super::super::statement::functions::{ceil, floor, json_contains, json_equal, round};
+use super::super::words::rank;
 use super::{arithmetic, json_functions};
 
 /// They depend on nothing but their arguments, so indexes and the planner may use them.
@@ -27,6 +28,13 @@ pub(in super::super) fn register(connection: &Connection) -> rusqlite::Result<()
     connection.create_scalar_function("loggia_json_equal", 2, FLAGS, |context| {
         let (one, other) = (context.get::<Option<String>>(0)?, context.get::<Option<String>>(1)?);
         Ok(one.zip(other).and_then(|(one, other)| json_equal(&one, &other)))
+    })?;
+    connection.create_scalar_function("loggia_rank", 2, FLAGS, |context| {
+        let (content, query) = (context.get_raw(0), context.get_raw(1));
+        match (content.as_str_or_null()?, query.as_str_or_null()?) {
+            (Some(content), Some(query)) => Ok(Some(rank(content, query))),
+            _ => Ok(None),
+        }
     })?;
     // Not deterministic: it is asked anew each time.
     let flags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_INNOCUOUS);

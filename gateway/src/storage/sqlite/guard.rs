@@ -71,12 +71,16 @@ fn allows(wall: &Wall, context: &AuthContext<'_>) -> bool {
         AuthAction::Read { table_name, column_name } => {
             table_name == "json_each"
                 || wall.reads(table_name)
+                || wall.reads_of_words(table_name)
                 || (column_name.is_empty() && is_common(table_name))
         }
         AuthAction::Function { function_name } => SQLITE_FUNCTIONS.contains(&function_name),
         AuthAction::Update { table_name, .. } | AuthAction::Delete { table_name } => {
-            wall.writes(table_name)
+            wall.writes(table_name) || wall.writes_of_words(table_name)
         }
+        AuthAction::Insert { table_name } => wall.writes_of_words(table_name),
+        // FTS5 asks it whether another connection has written.
+        AuthAction::Pragma { pragma_name: "data_version", pragma_value: None } => true,
         _ => false,
     }
 }

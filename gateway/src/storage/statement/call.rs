@@ -12,7 +12,7 @@ use super::check::{Checked, Checker, Clause, all};
 use super::functions::Function;
 use super::position::start;
 use super::scope::Scope;
-use super::side_table::ListTest;
+use super::side_table::tested_relation;
 use super::tree::{Expression, ROW_ID};
 use super::types::Typed;
 use crate::manifest::FieldType;
@@ -47,6 +47,12 @@ impl Checker<'_> {
         }
         if call.star || call.distinct || !call.order.is_empty() || call.filter.is_some() {
             return self.refuse(call.at, format!("{} takes values only", call.name));
+        }
+        match call.name.as_str() {
+            "match" => return self.matches(&call, scope),
+            "rank" if !call.arguments.is_empty() => return self.rank(&call, scope),
+            "highlight" => return self.highlight(&call, scope),
+            _ => {}
         }
         match function_name(&call.name) {
             Some(function) => self.function(function, &call, scope),
@@ -169,9 +175,8 @@ impl Checker<'_> {
     }
 
     /// Where an index has a side table, it is joined by the row's id.
-    fn use_side_table(&mut self, call: &Expression) {
-        if let Some(indexed) = ListTest::new(call, &self.relations) {
-            let relation = indexed.relation;
+    pub(super) fn use_side_table(&mut self, test: &Expression) {
+        if let Some(relation) = tested_relation(test, &self.relations) {
             let columns = self.relations[relation].columns.iter_mut();
             columns.filter(|column| column.name == ROW_ID).for_each(|column| column.used = true);
         }

@@ -46,6 +46,8 @@ pub(super) struct Checker<'c> {
     pub(super) relations: Vec<Relation>,
     /// The queries of the WITH clause by name, as far as they are checked.
     pub(super) commons: Vec<NamedCommon>,
+    /// Where highlights were found, for what may hold one.
+    pub(super) highlights: Vec<Location>,
     /// Names of the collections that are read.
     pub(super) reads: Vec<String>,
 }
@@ -110,6 +112,7 @@ impl<'c> Checker<'c> {
             seen: BTreeSet::new(),
             relations: Vec::new(),
             commons: Vec::new(),
+            highlights: Vec::new(),
             reads: Vec::new(),
         }
     }

@@ -3,7 +3,9 @@
 use super::check::{Checked, Checker, Clause, Refused, all};
 use super::order::{Order, Sortable};
 use super::scope::Scope;
-use super::tree::{Body, Grouping, Item, Program, Relation, RelationColumn, RelationId, Source};
+use super::tree::{
+    Body, Expression, Grouping, Item, Program, Relation, RelationColumn, RelationId, Source,
+};
 use super::{Column, Condition, Parameter, Statement, parse};
 use crate::manifest::{FieldType, SelectDeclaration};
 
@@ -18,6 +20,8 @@ impl Checker<'_> {
         let conditions = self.optional_conditions(&declaration.conditions, scope.as_ref());
         let wrapped = self.wrap(&body);
         let orders = self.orders(declaration, &mut body, scope.as_ref(), wrapped);
+        let marked = columns.iter().filter(|column| column.marked_by.is_some()).count();
+        self.refuse_hidden_highlights(if body.rest.is_empty() { marked } else { 0 })?;
         let parameters = self.typed_parameters(required);
         let (conditions, orders, parameters) = (conditions?, orders?, parameters?);
         let commons = std::mem::take(&mut self.commons);
@@ -133,6 +137,10 @@ fn key_types(order: &Order) -> Vec<FieldType> {
 
 impl From<&Item> for Column {
     fn from(item: &Item) -> Self {
-        Self { name: item.name.clone(), column_type: item.item_type }
+        let marked_by = match item.expression {
+            Expression::Highlight(_, place) => Some(place),
+            _ => None,
+        };
+        Self { name: item.name.clone(), column_type: item.item_type, marked_by }
     }
 }

@@ -120,6 +120,7 @@ impl<'c> Checker<'c> {
         let before = self.parameters.len();
         let (filter, conditions) = self.document_conditions(conditions, scope)?;
         let required = if filter.is_some() { self.parameters.len() } else { before };
+        self.refuse_hidden_highlights(0)?;
         let parameters = self.typed_parameters(required)?;
         let from = vec![FromItem { relation: TARGET, join: None }];
         let program = Program {

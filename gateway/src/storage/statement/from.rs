@@ -237,7 +237,7 @@ pub(super) fn columns(collection: &Collection) -> Vec<RelationColumn> {
             name: name.to_owned(),
             physical: Some(physical.to_owned()),
             column_type,
-            nullable: !NEVER_NULL.contains(&name),
+            nullable: !NEVER_NULL.contains(&name) && column_type != FieldType::Words,
             used: false,
             side_table: side_table(collection, physical),
         })
@@ -246,10 +246,12 @@ pub(super) fn columns(collection: &Collection) -> Vec<RelationColumn> {
 }
 
 fn side_table(collection: &Collection, column: &str) -> Option<String> {
-    let mut contains = collection.contains.iter();
-    let index =
-        contains.find(|index| index.column == column && index.field_type == FieldType::Texts)?;
-    Some(index.physical_name.clone())
+    let lists = collection.contains.iter().filter(|index| index.field_type == FieldType::Texts);
+    let mut tables = lists
+        .map(|index| (&index.column, &index.physical_name))
+        .chain(collection.searches.iter().map(|index| (&index.column, &index.physical_name)));
+    let (_, table) = tables.find(|(of, _)| *of == column)?;
+    Some(table.clone())
 }
 
 fn row_id() -> RelationColumn {

@@ -38,6 +38,7 @@ pub const SQLITE_FUNCTIONS: &[&str] = &[
     "loggia_floor",
     "loggia_json_append",
     "loggia_json_contains",
+    "loggia_rank",
     "loggia_multiply",
     "loggia_remainder",
     "loggia_round",

@@ -316,7 +316,12 @@ impl Renderer<'_> {
         });
         let number = self.before + place + 1;
         // The type of the tables' column; with another, PostgreSQL would leave an index unused.
-        let postgres_type = if bind == Bind::Tenant { "int4" } else { postgres_type(value_type) };
+        let postgres_type = match bind {
+            Bind::Tenant => "int4",
+            // It travels as text; the driver knows no `tsquery`.
+            Bind::AllWords(_) | Bind::AnyWord(_) => "text::tsquery",
+            _ => postgres_type(value_type),
+        };
         let _ = match self.dialect {
             Dialect::Postgres => write!(self.sql, "${number}::{postgres_type}"),
             Dialect::Sqlite => write!(self.sql, "?{number}"),
@@ -333,5 +338,6 @@ pub(super) fn postgres_type(value_type: FieldType) -> &'static str {
         FieldType::Boolean => "bool",
         FieldType::Texts => "text[]",
         FieldType::Json => "jsonb",
+        FieldType::Words => "tsvector",
     }
 }

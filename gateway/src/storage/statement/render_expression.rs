@@ -56,6 +56,10 @@ impl Renderer<'_> {
             Expression::Concat(left, right) => self.infix(left, "||", right),
             Expression::Case(branches, otherwise) => self.case(branches, otherwise.as_deref()),
             Expression::Call(function, arguments) => self.call(*function, arguments),
+            Expression::Match(words, query) => self.matches(words, *query),
+            Expression::Rank(words, query) => self.rank(words, *query),
+            // Marked when the row is shown, by the same code for both databases.
+            Expression::Highlight(text, _) => self.expression(text),
             Expression::Aggregate(aggregate) => self.aggregate(aggregate),
             Expression::Window(window) => self.window(window),
         }

@@ -163,7 +163,7 @@ impl Renderer<'_> {
                 self.around("nullif(json(", &member.value, "), 'null')");
             }
             // An index would refuse a text that is too long with an error of its own.
-            (Dialect::Postgres, FieldType::Text) if !constant => {
+            (Dialect::Postgres, FieldType::Text) if !constant && !member.is_long => {
                 self.around("loggia_field_text(", &member.value, ")");
             }
             _ => self.expression(&member.value),

@@ -5,6 +5,7 @@ use sqlparser::ast::Ident;
 use super::check::{Checked, Checker};
 use super::tree::{Expression, RelationId};
 use super::types::Typed;
+use crate::storage::search::field_name;
 
 /// The relations that a SELECT's expressions can name, and those of the query around it.
 #[derive(Debug)]
@@ -55,24 +56,40 @@ impl Checker<'_> {
     /// The column that a name, or an alias and a name, stands for: of the innermost query that
     /// has one.
     pub(super) fn column(&mut self, path: &[Ident], scope: &Scope<'_>) -> Checked<Typed> {
+        self.named("column", path, str::to_owned, scope)
+    }
+
+    /// The hidden column of the `search` index that a name, or an alias and a name, stands for.
+    pub(super) fn search_index(&mut self, path: &[Ident], scope: &Scope<'_>) -> Checked<Typed> {
+        self.named("search index", path, field_name, scope)
+    }
+
+    fn named(
+        &mut self,
+        what: &str,
+        path: &[Ident],
+        column_of: fn(&str) -> String,
+        scope: &Scope<'_>,
+    ) -> Checked<Typed> {
         let (alias, ident) = match path {
             [ident] => (None, ident),
             [alias, ident] => (Some(self.name(alias)?), ident),
-            _ => return self.refuse_here("a column's name has at most two parts"),
+            _ => return self.refuse_here(format!("a {what}'s name has at most two parts")),
         };
         let name = self.name(ident)?;
+        let column = column_of(&name);
         let at = ident.span.start;
         let mut next = Some(scope);
         while let Some(scope) = next {
-            match self.found(alias.as_deref(), &name, scope).as_slice() {
+            match self.found(alias.as_deref(), &column, scope).as_slice() {
                 [] => next = scope.outer,
                 [found] => return Ok(self.use_column(*found)),
                 _ => return self.refuse(at, format!("{name} is ambiguous; write alias.{name}")),
             }
         }
         match alias {
-            None => self.refuse(at, format!("no column {name} here")),
-            Some(alias) => self.refuse(at, format!("no column {alias}.{name} here")),
+            None => self.refuse(at, format!("no {what} {name} here")),
+            Some(alias) => self.refuse(at, format!("no {what} {alias}.{name} here")),
         }
     }
 

@@ -8,7 +8,7 @@ use super::tree::{Expression, ROW_ID, Relation, RelationId, Source};
 /// A test of an indexed list of text against a parameter.
 #[derive(Debug)]
 pub(super) struct ListTest<'e> {
-    pub(super) relation: RelationId,
+    relation: RelationId,
     column: &'e str,
     side_table: &'e str,
     /// All texts of the parameter; else any.
@@ -18,7 +18,7 @@ pub(super) struct ListTest<'e> {
 
 impl<'e> ListTest<'e> {
     /// `None` where an expression is something else.
-    pub(super) fn new(expression: &'e Expression, relations: &'e [Relation]) -> Option<Self> {
+    fn new(expression: &'e Expression, relations: &'e [Relation]) -> Option<Self> {
         let Expression::Call(function, arguments) = expression else { return None };
         let all = match function {
             Function::ArrayHasAll => true,
@@ -34,6 +34,20 @@ impl<'e> ListTest<'e> {
         let side_table =
             columns.iter().find(|known| known.name == *column)?.side_table.as_deref()?;
         Some(Self { relation: *relation, column, side_table, all, texts })
+    }
+}
+
+/// The relation that an expression tests by a side table.
+pub(super) fn tested_relation(
+    expression: &Expression,
+    relations: &[Relation],
+) -> Option<RelationId> {
+    match expression {
+        Expression::Match(words, _) => match words.as_ref() {
+            Expression::Column(relation, _) => Some(*relation),
+            _ => None,
+        },
+        _ => ListTest::new(expression, relations).map(|test| test.relation),
     }
 }
 
@@ -59,8 +73,8 @@ impl Renderer<'_> {
         while let Some(condition) = pending.pop() {
             if let Expression::And(parts) = condition {
                 pending.extend(parts);
-            } else if let Some(test) = ListTest::new(condition, relations) {
-                self.driven.push(test.relation);
+            } else if let Some(relation) = tested_relation(condition, relations) {
+                self.driven.push(relation);
             }
         }
     }

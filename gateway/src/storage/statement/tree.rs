@@ -80,7 +80,7 @@ pub(super) struct RelationColumn {
 
 /// The column of a collection by which its side tables name its rows. No name of a plugin holds a
 /// `#`. `PostgreSQL` has neither.
-pub(super) const ROW_ID: &str = "#rid";
+pub(super) const ROW_ID: &str = "##rid";
 
 /// A query of the WITH clause.
 #[derive(Clone, Debug)]
@@ -197,6 +197,12 @@ pub(super) enum Expression {
     /// `CASE WHEN a THEN b … ELSE c END`.
     Case(Vec<(Expression, Expression)>, Option<Box<Expression>>),
     Call(Function, Vec<Expression>),
+    /// Whether the column of a `search` index has all words of a parameter.
+    Match(Box<Expression>, usize),
+    /// How well it fits them.
+    Rank(Box<Expression>, usize),
+    /// A text in which the gateway marks the words of a parameter.
+    Highlight(Box<Expression>, usize),
     Aggregate(Box<Aggregate>),
     Window(Box<Window>),
 }

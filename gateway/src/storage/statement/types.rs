@@ -88,7 +88,7 @@ impl Checker<'_> {
     /// Refuse a type whose values have no order and no equality.
     pub(super) fn comparable(&mut self, value_type: FieldType, at: Location) -> Checked<()> {
         match value_type {
-            FieldType::Json | FieldType::Texts => {
+            FieldType::Json | FieldType::Texts | FieldType::Words => {
                 self.refuse(at, format!("{} cannot be compared or ordered", value_type.name()))
             }
             _ => Ok(()),

@@ -114,7 +114,7 @@ impl From<&Item> for Grouped {
 impl Item {
     /// Whether its values have an order.
     pub(super) fn is_comparable(&self) -> bool {
-        !matches!(self.item_type, FieldType::Json | FieldType::Texts)
+        !matches!(self.item_type, FieldType::Json | FieldType::Texts | FieldType::Words)
     }
 }
 

@@ -16,6 +16,8 @@ use super::tree::{Body, Expression, Select};
 use super::{Catalog, Dialect, Fault, Parameter, Rendered};
 use crate::manifest::{DeleteDeclaration, FieldType, Locked, UpdateDeclaration};
 use crate::storage::collection::{Collection, Field};
+use crate::storage::field::MAX_TEXT_FIELD_BYTES;
+use crate::storage::search::SearchIndex;
 
 /// A checked `update` statement. Holds nothing of a tenant.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Update {
 pub(super) struct Member {
     pub(super) column: String,
     pub(super) field_type: FieldType,
+    /// Whether it may be longer than an index takes.
+    pub(super) is_long: bool,
     /// JSON Pointers: the first is set, the others are cleared where the value is NULL, or one of
     /// them would count instead.
     pub(super) paths: Vec<String>,
@@ -190,6 +194,13 @@ impl<'c> Checker<'c> {
                 other.name
             ));
         }
+        if let Some(index) = collection.searches.iter().find(|index| searches(index, field)) {
+            return self.refuse_here(format!(
+                "{name} cannot be set: the search index {} is made of its words, which the \
+                 gateway takes out of a whole document; put or merge it instead",
+                index.name
+            ));
+        }
         if let Some(path) = field.paths.iter().skip(1).find(|path| has_number(path)) {
             return self.refuse_here(format!(
                 "{name} cannot be set: its path {path} may lead into an array"
@@ -199,6 +210,7 @@ impl<'c> Checker<'c> {
         Ok(Member {
             column: field.column.clone(),
             field_type: field.field_type,
+            is_long: field.max_bytes > MAX_TEXT_FIELD_BYTES,
             paths: field.paths.clone(),
             value,
         })
@@ -244,14 +256,23 @@ impl<'c> Checker<'c> {
 
 /// Whether another field would have to be read again when this one is set.
 fn disturbs(field: &Field, other: &Field) -> bool {
-    let within = |inner: &str, outer: &str| {
-        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let overlap = |one: &String, two: &String| within(one, two) || within(two, one);
     // All of the field's paths, since the later ones may be cleared.
     let mut places = field.paths.iter();
     field.name != other.name
         && places.any(|place| other.paths.iter().any(|path| overlap(place, path)))
+}
+
+/// Whether a search index reads what is set.
+fn searches(index: &SearchIndex, field: &Field) -> bool {
+    let mut sources = index.sources.iter().flat_map(|source| &source.paths);
+    sources.any(|path| field.paths.iter().any(|place| overlap(place, path)))
+}
+
+fn overlap(one: &str, two: &str) -> bool {
+    let within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    within(one, two) || within(two, one)
 }
 
 fn has_number(path: &str) -> bool {

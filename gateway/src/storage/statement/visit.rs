@@ -52,6 +52,9 @@ impl Expression {
             | Self::Cursor(..)
             | Self::Now => {}
             Self::Widen(one)
+            | Self::Match(one, _)
+            | Self::Rank(one, _)
+            | Self::Highlight(one, _)
             | Self::JsonValue(one, _)
             | Self::Not(one)
             | Self::IsNull(one)

