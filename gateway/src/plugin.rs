@@ -33,7 +33,7 @@ pub use engine::Runtime;
 pub use error::{CallError, Failed};
 use host::CallState;
 use instance::{Instance, Instances};
-pub use load::{LoadError, LoadOptions, describe};
+pub use load::{LoadError, LoadOptions, describe, describe_and_upgrade};
 pub use message::{Problem, Request, Response, Wait};
 use waiting::Waiting;
 

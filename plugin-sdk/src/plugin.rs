@@ -21,6 +21,18 @@ pub trait Plugin {
     /// A problem for the client, or the wish to be run again: after a lost race, or when
     /// something has changed.
     fn handle(request: Request) -> Result<Response, Failure>;
+
+    /// Bring a body that was written under an older
+    /// [`schema_version`](crate::manifest::Collection::schema_version) of a collection up to the
+    /// current one. It is called for each stored document before the plugin gets requests, and
+    /// by `loggia plugin plan`; no storage call and no log line can be made then.
+    ///
+    /// # Errors
+    /// Why the body cannot be upgraded. The plugin is not served then, and no document is changed.
+    fn upgrade(collection: &str, from: u32, body: &str) -> Result<String, String> {
+        let _ = body;
+        Err(format!("the plugin does not upgrade {collection} from the schema version {from}"))
+    }
 }
 
 impl<P: Plugin> handler::Guest for P {
@@ -30,6 +42,10 @@ impl<P: Plugin> handler::Guest for P {
 
     fn handle(request: handler::Request) -> Result<handler::Response, handler::Failure> {
         P::handle(Request::from(request)).map(Into::into).map_err(Into::into)
+    }
+
+    fn upgrade(collection: String, from: u32, bodies: Vec<String>) -> Vec<Result<String, String>> {
+        bodies.iter().map(|body| P::upgrade(&collection, from, body)).collect()
     }
 }
 

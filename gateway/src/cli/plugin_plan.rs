@@ -8,7 +8,7 @@ use super::ConfigurationFault;
 use super::serve::{location, read};
 use crate::config::Config;
 use crate::manifest::Manifest;
-use crate::plugin::{Runtime, describe};
+use crate::plugin::{Runtime, describe_and_upgrade};
 use crate::storage::{InstallOptions, Storage};
 
 /// Print the steps of each plugin. Fails when one is refused.
@@ -28,11 +28,13 @@ async fn print(config: &Config) -> anyhow::Result<()> {
         let faulty = |fault: &dyn std::fmt::Display| {
             ConfigurationFault(format!("the plugin {name} ({}): {fault}", plugin.path.display()))
         };
-        let text = describe(&runtime, &component, memory_bytes).await.map_err(|e| faulty(&e))?;
+        let described = describe_and_upgrade(&runtime, &component, memory_bytes).await;
+        let (text, upgrade) = described.map_err(|error| faulty(&error))?;
         let manifest = Manifest::parse(&text).map_err(|faults| faulty(&faults.join("\n")))?;
         let options = InstallOptions {
             allow: plugin.allow.clone(),
             statistics: config.storage.statistics,
+            upgrade: Some(upgrade),
             ..InstallOptions::default()
         };
         let plan = storage.plan(&manifest, &options).await.map_err(|error| faulty(&error))?;

@@ -56,6 +56,12 @@ impl Instances {
         Self { runtime, pre, isolation, max_requests, memory_bytes, idle: Mutex::default() }
     }
 
+    /// Makes instances of the same plugin for work that is no request.
+    pub(super) fn others(&self, memory_bytes: usize) -> Self {
+        let (runtime, pre) = (self.runtime.clone(), self.pre.clone());
+        Self::new(runtime, pre, Isolation::Request, 1, memory_bytes)
+    }
+
     /// An instance for one request of this tenant.
     pub(super) async fn take(&self, tenant: Tenant) -> Result<Instance> {
         match self.take_idle(tenant) {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::engine::Runtime;
 use super::instance::Instances;
 use super::{Plugin, Retry};
 use crate::config::{Isolation, Permission};
 use crate::manifest::Manifest;
-use crate::storage::{InstallError, InstallOptions, Storage};
+use crate::storage::{InstallError, InstallOptions, Storage, Upgrade};
 
 /// How a plugin is to be run.
 #[derive(Clone, Debug)]
@@ -46,6 +48,9 @@ pub enum LoadError {
 /// `describe` builds a text; this is ample.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// For one batch of bodies, at most some megabytes.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(60);
+
 impl Plugin {
     /// Compile a component, ask it for its manifest, check that, and make its tables.
     ///
@@ -75,7 +80,8 @@ impl Plugin {
         );
         let text = call_describe(&instances).await?;
         let manifest = Manifest::parse(&text).map_err(LoadError::Manifest)?;
-        let changes = InstallOptions { allow, statistics, ..InstallOptions::default() };
+        let upgrade = Some(upgrade_by(instances.others(memory_bytes)));
+        let changes = InstallOptions { allow, upgrade, statistics, ..InstallOptions::default() };
         let schema = storage.install_with(&manifest, &text, &changes).await?;
         Ok(Self {
             manifest,
@@ -97,9 +103,50 @@ pub async fn describe(
     component: &[u8],
     memory_bytes: usize,
 ) -> Result<String, LoadError> {
+    describe_and_upgrade(runtime, component, memory_bytes).await.map(|(text, _)| text)
+}
+
+/// As [`describe`], with what brings stored bodies up to date.
+///
+/// # Errors
+/// As [`describe`].
+pub async fn describe_and_upgrade(
+    runtime: &Runtime,
+    component: &[u8],
+    memory_bytes: usize,
+) -> Result<(String, Upgrade), LoadError> {
     let pre = runtime.prepare(component).map_err(|error| component_error(&error))?;
     let instances = Instances::new(runtime.clone(), pre, Isolation::Request, 1, memory_bytes);
-    call_describe(&instances).await
+    let text = call_describe(&instances).await?;
+    Ok((text, upgrade_by(instances)))
+}
+
+/// A fresh instance for each batch.
+fn upgrade_by(instances: Instances) -> Upgrade {
+    let instances = Arc::new(instances);
+    Arc::new(move |collection, from, bodies| {
+        let instances = Arc::clone(&instances);
+        let called = async move { call_upgrade(&instances, &collection, from, &bodies).await };
+        called.boxed()
+    })
+}
+
+async fn call_upgrade(
+    instances: &Instances,
+    collection: &str,
+    from: u32,
+    bodies: &[String],
+) -> Result<Vec<Result<String, String>>, String> {
+    let upgrade = async {
+        let _room = instances.runtime.room_for_call().await;
+        let mut instance = instances.fresh().await?;
+        let guest = instance.guest.loggia_plugin_handler();
+        guest.call_upgrade(&mut instance.store, collection, from, bodies).await
+    };
+    match tokio::time::timeout(UPGRADE_TIMEOUT, upgrade).await {
+        Ok(upgraded) => upgraded.map_err(|error| format!("{error:#}")),
+        Err(_elapsed) => Err(format!("a batch took longer than {} s", UPGRADE_TIMEOUT.as_secs())),
+    }
 }
 
 async fn call_describe(instances: &Instances) -> Result<String, LoadError> {

@@ -1,12 +1,17 @@
-//! `loggia migrate` and `loggia plugin plan`, as an operator runs them.
+//! `loggia migrate` and `loggia plugin plan`, as an operator runs them, and a plugin that is newer
+//! than its documents.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use loggia::config::Isolation;
+use loggia::plugin::{LoadError, LoadOptions, Plugin, Retry, Runtime};
 use loggia::storage::Storage;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use crate::harness::store::{install, location};
+use crate::harness::store::{TestStore, install, location};
 use crate::harness::{Database, plugin_path};
 
 /// Run the program with a configuration for this database.
@@ -72,6 +77,44 @@ async fn plan_fails_where_a_step_is_refused(database: Database) {
     assert!(message.contains("allow = [\"drop-collection\"] permits it"), "{message}");
 }
 
+/// A database with documents of a plugin that was older.
+async fn with_older_documents(database: Database, bodies: &[Json]) -> TestStore {
+    let older = json!({"name": "faults", "collections": [{"name": "upgraded"}]});
+    let store = TestStore::open(database, &older).await;
+    for (number, body) in bodies.iter().enumerate() {
+        store.put("upgraded", &number.to_string(), body).await;
+    }
+    store
+}
+
+async fn load(store: &TestStore) -> Result<Plugin, LoadError> {
+    let memory_bytes = 64 << 20;
+    let options = LoadOptions {
+        isolation: Isolation::Request,
+        max_requests_per_instance: 1,
+        memory_bytes,
+        retry: Retry { times: 0, backoff: Duration::ZERO },
+        allow: BTreeSet::new(),
+        statistics: false,
+    };
+    let component = std::fs::read(plugin_path("faults")).unwrap();
+    Plugin::load(&Runtime::new(memory_bytes).unwrap(), &store.storage, &component, options).await
+}
+
+async fn a_plugin_upgrades_stored_bodies(database: Database) {
+    let store = with_older_documents(database, &[json!({"name": "a"})]).await;
+    load(&store).await.unwrap();
+    let rows = store.database.query("SELECT schema_version, f__title FROM faults__upgraded").await;
+    assert_eq!(rows, [["2", "a"]]);
+    load(&store).await.unwrap();
+}
+
+async fn a_body_that_a_plugin_cannot_upgrade_is_named(database: Database) {
+    let store = with_older_documents(database, &[json!({"name": "a"}), json!({})]).await;
+    let error = load(&store).await.unwrap_err().to_string();
+    assert!(error.contains("tenant \"one\", id \"1\": upgrade: it has no name"), "{error}");
+}
+
 macro_rules! commands_on_both_databases {
     ($($case:ident),+ $(,)?) => {
         mod sqlite {
@@ -95,4 +138,6 @@ commands_on_both_databases! {
     migrate_takes_back_what_can_be_taken_back,
     plan_prints_the_steps,
     plan_fails_where_a_step_is_refused,
+    a_plugin_upgrades_stored_bodies,
+    a_body_that_a_plugin_cannot_upgrade_is_named,
 }

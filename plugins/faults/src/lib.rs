@@ -66,4 +66,12 @@ impl Plugin for Faults {
             },
         }
     }
+
+    /// What had a `name` has a `title` now.
+    fn upgrade(_collection: &str, _from: u32, body: &str) -> Result<String, String> {
+        if !body.contains("\"name\"") {
+            return Err("it has no name".to_owned());
+        }
+        Ok(body.replace("\"name\"", "\"title\""))
+    }
 }

@@ -10,6 +10,7 @@ pub(crate) fn manifest() -> Manifest {
     let summary = "Misbehaves on request, for the tests of the gateway.";
     let manifest = Manifest::new("faults", env!("CARGO_PKG_VERSION"), summary)
         .collection(document())
+        .collection(Collection::new("upgraded").schema_version(2).field("title", FieldType::Text))
         .statement(list())
         .statement(raise())
         .statement(clear())
