@@ -258,6 +258,8 @@ pub struct OperationDeclaration {
     /// One sentence for the API's documentation.
     pub summary: String,
     mode: Option<Mode>,
+    #[serde(default)]
+    isolation: TransactionIsolation,
     /// JSON Schemas of path and query parameters, by name.
     #[serde(default)]
     pub params: Map<String, Value>,
@@ -276,6 +278,12 @@ impl OperationDeclaration {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode.unwrap_or(if self.method == "GET" { Mode::Read } else { Mode::Write })
+    }
+
+    /// How its transaction stands to concurrent ones.
+    #[must_use]
+    pub fn isolation(&self) -> TransactionIsolation {
+        self.isolation
     }
 }
 
@@ -311,6 +319,17 @@ pub enum Mode {
     Autocommit,
 }
 
+/// How a transaction that writes stands to concurrent ones.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionIsolation {
+    /// Each statement sees what was committed before it.
+    #[default]
+    ReadCommitted,
+    /// As if the transactions ran one after the other.
+    Serializable,
+}
+
 impl Manifest {
     /// Parse a manifest and check it against [`SCHEMA`].
     ///
@@ -326,7 +345,25 @@ impl Manifest {
         if !faults.is_empty() {
             return Err(faults);
         }
-        serde_json::from_value(value).map_err(|e| vec![e.to_string()])
+        let manifest: Self = serde_json::from_value(value).map_err(|e| vec![e.to_string()])?;
+        let faults = manifest.isolation_faults();
+        if faults.is_empty() { Ok(manifest) } else { Err(faults) }
+    }
+
+    /// A snapshot needs no stricter isolation, and a call by itself has nothing to isolate.
+    fn isolation_faults(&self) -> Vec<String> {
+        let operations = self.operations.iter().enumerate();
+        operations
+            .filter(|(_, operation)| operation.isolation == TransactionIsolation::Serializable)
+            .filter(|(_, operation)| operation.mode() != Mode::Write)
+            .map(|(place, operation)| {
+                format!(
+                    "/operations/{place}/isolation: serializable is for operations of the mode \
+                     write, and {} has another",
+                    operation.name
+                )
+            })
+            .collect()
     }
 }
 

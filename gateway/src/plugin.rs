@@ -24,7 +24,7 @@ use rand::RngExt as _;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::manifest::{Manifest, Mode};
+use crate::manifest::{Manifest, Mode, TransactionIsolation};
 use crate::storage::{Schema, SessionOptions, Storage, Tenant};
 use bindings::exports::loggia::plugin::handler;
 use budget::Budget;
@@ -63,6 +63,8 @@ pub struct CallOptions {
     pub tenant: Tenant,
     /// How storage calls are put into a transaction.
     pub mode: Mode,
+    /// How its transaction stands to concurrent ones.
+    pub isolation: TransactionIsolation,
     /// When the request ends in any case.
     pub deadline: Instant,
     /// What it may consume.
@@ -185,6 +187,7 @@ impl Plugin {
     fn session(&self, now: i64, options: CallOptions) -> crate::storage::Session {
         let session_options = SessionOptions {
             mode: options.mode,
+            isolation: options.isolation,
             now,
             deadline: options.deadline,
             document_bytes: options.limits.document_bytes,

@@ -129,6 +129,7 @@ fn call_options(gateway: &Gateway, route: &Route) -> CallOptions {
     CallOptions {
         tenant: gateway.default_tenant,
         mode: route.operation.mode(),
+        isolation: route.operation.isolation(),
         deadline: Instant::now() + Duration::from_millis(route.limits.request_ms),
         limits: plugin::Limits {
             guest_cpu: Duration::from_millis(limits.guest_cpu_ms),

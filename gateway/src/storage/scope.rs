@@ -79,7 +79,7 @@ mod tests {
     };
     use super::super::{Schema, Write};
     use super::*;
-    use crate::manifest::{Manifest, Mode};
+    use crate::manifest::{Manifest, Mode, TransactionIsolation};
 
     fn manifest() -> String {
         let manifest = json!({
@@ -104,6 +104,7 @@ mod tests {
     ) {
         let options = SessionOptions {
             mode: Mode::Write,
+            isolation: TransactionIsolation::ReadCommitted,
             now: 5,
             deadline: Instant::now() + Duration::from_secs(10),
             document_bytes: 1_000,

@@ -19,7 +19,7 @@ use super::sql::{Query, SqlRows, SqlValue};
 use super::sweep::{Cleaned, Sweep};
 use super::transaction::{Transaction, TransactionMode};
 use super::{Storage, Tenant};
-use crate::manifest::Mode;
+use crate::manifest::{Mode, TransactionIsolation};
 
 mod checkpoint;
 mod update;
@@ -46,6 +46,8 @@ pub struct Session {
 pub struct SessionOptions {
     /// How calls are put into a transaction.
     pub mode: Mode,
+    /// How the transaction of the mode `write` stands to concurrent ones.
+    pub isolation: TransactionIsolation,
     /// The time to use, in microseconds since 1970.
     pub now: i64,
     /// When the request ends, whatever it does then.
@@ -73,7 +75,10 @@ impl Session {
     ) -> Self {
         let transaction = storage.transaction(match options.mode {
             Mode::Read => TransactionMode::Read,
-            Mode::Write => TransactionMode::Write,
+            Mode::Write => match options.isolation {
+                TransactionIsolation::ReadCommitted => TransactionMode::Write,
+                TransactionIsolation::Serializable => TransactionMode::Serializable,
+            },
             Mode::Autocommit => TransactionMode::Autocommit,
         });
         Self {

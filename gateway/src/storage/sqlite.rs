@@ -61,7 +61,9 @@ impl Sqlite {
     fn turns(&self, mode: TransactionMode) -> &Turns {
         match mode {
             TransactionMode::Read | TransactionMode::Autocommit => &self.readers,
-            TransactionMode::Write | TransactionMode::AutocommitWrite => &self.writer,
+            TransactionMode::Write
+            | TransactionMode::Serializable
+            | TransactionMode::AutocommitWrite => &self.writer,
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) enum TransactionMode {
     Read,
     /// READ COMMITTED on `PostgreSQL`, BEGIN IMMEDIATE on `SQLite`.
     Write,
+    /// SERIALIZABLE on `PostgreSQL`; on `SQLite` every transaction that writes is.
+    Serializable,
     /// Each statement by itself; reads only.
     Autocommit,
     /// One statement that writes, by itself. `PostgreSQL` only. Once it is sent, a lost answer

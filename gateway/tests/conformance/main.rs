@@ -31,6 +31,7 @@ mod process;
 mod references;
 mod schema_changes;
 mod search;
+mod serializable;
 mod server;
 mod sessions;
 mod statements;

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use loggia::manifest::{CollectionDeclaration, FieldType, Manifest, Mode, SelectDeclaration};
+use loggia::manifest::{
+    CollectionDeclaration, FieldType, Manifest, Mode, SelectDeclaration, TransactionIsolation,
+};
 use loggia::storage::collection::Collection;
 use loggia::storage::statement::{Catalog, Statement};
 use loggia::storage::{
@@ -57,6 +59,7 @@ impl Store {
     fn session(&self, tenant: Tenant, mode: Mode, now: i64) -> Session {
         let options = SessionOptions {
             mode,
+            isolation: TransactionIsolation::ReadCommitted,
             now,
             deadline: Instant::now() + Duration::from_secs(60),
             document_bytes: 1 << 20,

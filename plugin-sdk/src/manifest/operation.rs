@@ -16,6 +16,8 @@ pub struct Operation {
     summary: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<Mode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    isolation: Option<&'static str>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     params: Map<String, Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -69,6 +71,7 @@ impl Operation {
             path: path.to_owned(),
             summary: summary.to_owned(),
             mode: None,
+            isolation: None,
             params: Map::new(),
             required: Vec::new(),
             request: None,
@@ -80,6 +83,16 @@ impl Operation {
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = Some(mode);
+        self
+    }
+
+    /// Let the transaction have the effect of one that ran alone, where what it has only read
+    /// matters to what it writes. Transactions that would not have it run again, so it costs most
+    /// where many meet. Conditions and unique indexes hold without it. For the mode
+    /// [`Write`](Mode::Write).
+    #[must_use]
+    pub fn serializable(mut self) -> Self {
+        self.isolation = Some("serializable");
         self
     }
 

@@ -38,7 +38,7 @@ impl Transaction {
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
         match self.mode {
-            TransactionMode::Read | TransactionMode::Write => {}
+            TransactionMode::Read | TransactionMode::Write | TransactionMode::Serializable => {}
             TransactionMode::Autocommit => {
                 let rows = self.run_alone(query, deadline, Failure::may_be_repeated).await;
                 return rows.map_err(Error::from);
@@ -247,6 +247,9 @@ async fn end(connection: &mut PooledConnection, sql: &str) {
 fn begin(mode: TransactionMode) -> &'static str {
     match mode {
         TransactionMode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        TransactionMode::Serializable => {
+            "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SELECT pg_current_xact_id()::text"
+        }
         TransactionMode::Write | TransactionMode::Autocommit | TransactionMode::AutocommitWrite => {
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_current_xact_id()::text"
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use loggia::manifest::{Manifest, Mode};
+use loggia::manifest::{Manifest, Mode, TransactionIsolation};
 use loggia::storage::{
     Change, Document, Error, Expiry, InstallError, InstallOptions, Location, Otherwise, Outcome,
     Page, PostgresOptions, Precondition, Rows, Schema, Session, SessionOptions, Storage, Tenant,
@@ -166,6 +166,7 @@ pub(crate) fn location(database: &Database) -> Location {
 pub(crate) fn options(mode: Mode, now: i64) -> SessionOptions {
     SessionOptions {
         mode,
+        isolation: TransactionIsolation::ReadCommitted,
         now,
         deadline: Instant::now() + Duration::from_secs(60),
         document_bytes: 1 << 20,
