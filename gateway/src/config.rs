@@ -57,6 +57,14 @@ pub struct Storage {
     pub acquire_timeout_ms: u64,
     /// How many requests may wait for a connection; more are refused at once.
     pub max_waiters: u32,
+    /// Whether connections to `PostgreSQL` are encrypted, and what its certificate must be.
+    pub tls: Tls,
+    /// The authorities that may have signed its certificate, as PEM; absent: the machine's own.
+    pub ca_file: Option<PathBuf>,
+    /// The gateway's own certificate, as PEM, for a server that asks for one.
+    pub cert_file: Option<PathBuf>,
+    /// The key of that certificate, as PEM.
+    pub key_file: Option<PathBuf>,
     /// How often a request that lost a race runs again.
     pub retries: u32,
     /// The pause before the first of these runs, in milliseconds; doubled each time, with jitter.
@@ -65,6 +73,22 @@ pub struct Storage {
     pub sweep_interval_s: u64,
     /// Whether the numbers of documents and bytes are kept for each tenant and collection.
     pub statistics: bool,
+}
+
+/// Whether connections to `PostgreSQL` are encrypted: the names of libpq's `sslmode`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    /// Never.
+    Disable,
+    /// Where the server can. Protects against nobody who is able to answer in its place.
+    Prefer,
+    /// Always, with any certificate.
+    Require,
+    /// The certificate must be signed by an authority that is trusted.
+    VerifyCa,
+    /// And it must be for the host of the URL.
+    VerifyFull,
 }
 
 /// `[plugins.<name>]`
@@ -194,6 +218,10 @@ impl Default for Storage {
             pool_size: 10,
             acquire_timeout_ms: 500,
             max_waiters: 256,
+            tls: Tls::Prefer,
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
             retries: 3,
             retry_backoff_ms: 50,
             sweep_interval_s: 30,

@@ -52,7 +52,7 @@ pub use document::{
     Change, Document, Expiry, Otherwise, Outcome, Page, Precondition, Rows, Value, Write,
 };
 pub use error::{Error, Fault, Mismatch};
-pub use postgres::{Options as PostgresOptions, PoolState};
+pub use postgres::{Options as PostgresOptions, PoolState, TlsOptions};
 pub use schema::Schema;
 pub use schema_change::{
     Culprit, Culprits, InstallError, InstallOptions, Plan, Refusal, Step, StepKind, Upgrade,

@@ -12,7 +12,7 @@ use super::ConfigurationFault;
 use crate::config::{Config, Plugin as PluginConfig};
 use crate::http::{Gateway, Server};
 use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
-use crate::storage::{Background, Location, PostgresOptions, Storage};
+use crate::storage::{Background, Location, PostgresOptions, Storage, TlsOptions};
 use crate::tenant::{DEFAULT_TENANT, Tenants};
 
 /// A gateway that listens, and is not serving yet.
@@ -95,6 +95,12 @@ pub(super) fn location(config: &Config) -> anyhow::Result<Location> {
             pool_size: config.storage.pool_size,
             acquire_timeout: Duration::from_millis(config.storage.acquire_timeout_ms),
             max_waiters: config.storage.max_waiters,
+            tls: TlsOptions {
+                mode: config.storage.tls,
+                ca_file: config.storage.ca_file.clone(),
+                cert_file: config.storage.cert_file.clone(),
+                key_file: config.storage.key_file.clone(),
+            },
         }));
     }
     // Not the URL itself: it may hold a password.

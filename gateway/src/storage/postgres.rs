@@ -13,6 +13,7 @@ mod listen;
 mod migration;
 mod outcome;
 mod pool;
+mod tls;
 mod transaction;
 mod value;
 
@@ -30,6 +31,7 @@ use error::Failure;
 pub(super) use migration::MigrationConnection;
 pub use pool::PoolState;
 use pool::{Pool, PoolOptions, PooledConnection};
+pub use tls::TlsOptions;
 pub(super) use transaction::Transaction;
 
 /// How to reach a database and how many connections to keep.
@@ -43,6 +45,8 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// How many requests may wait for a connection; more are refused at once.
     pub max_waiters: u32,
+    /// Whether connections are encrypted.
+    pub tls: TlsOptions,
 }
 
 impl Options {
@@ -54,6 +58,7 @@ impl Options {
             pool_size: 10,
             acquire_timeout: Duration::from_millis(500),
             max_waiters: 256,
+            tls: TlsOptions::default(),
         }
     }
 }

@@ -27,6 +27,7 @@ mod lost_updates;
 mod postgres_commit;
 mod postgres_pool;
 mod postgres_server;
+mod postgres_tls;
 mod process;
 mod references;
 mod schema_changes;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::clock::{self, Clock};
 use super::super::error::Error;
@@ -18,14 +19,16 @@ use super::connection::{Backend, Connection};
 use super::error::{classify, refused};
 
 /// Makes connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Connector {
     config: Config,
+    tls: MakeRustlsConnect,
     clock: Arc<Clock>,
 }
 
 /// What drives a connection, by being polled.
-type Driven = tokio_postgres::Connection<Socket, NoTlsStream>;
+type Driven =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// TCP, start-up and authentication together. tokio-postgres itself limits TCP only, and a server
 /// that is stopped accepts connections and never answers.
@@ -36,6 +39,10 @@ impl Connector {
         let mut config: Config = options.url.parse().map_err(|error| {
             Error::Other(format!("storage.url is not a PostgreSQL URL: {error}"))
         })?;
+        if let Some(mode) = options.tls.ssl_mode(&config) {
+            config.ssl_mode(mode);
+        }
+        let tls = options.tls.connector()?;
         let options = config.get_options().unwrap_or_default();
         // JIT turns a query of 70 ms into one of 800 ms.
         let options = format!("{options} -c jit=off");
@@ -46,7 +53,7 @@ impl Connector {
             .keepalives_interval(Duration::from_secs(2))
             .keepalives_retries(2)
             .tcp_user_timeout(Duration::from_secs(5));
-        Ok(Self { config, clock })
+        Ok(Self { config, tls, clock })
     }
 
     /// A connection as the role of the URL, and the task that drives it.
@@ -85,7 +92,7 @@ impl Connector {
     }
 
     async fn dial(&self) -> Result<(Client, Driven), Error> {
-        let connecting = timeout(CONNECT_TIMEOUT, self.config.connect(NoTls)).await;
+        let connecting = timeout(CONNECT_TIMEOUT, self.config.connect(self.tls.clone())).await;
         let Ok(connected) = connecting else {
             tracing::warn!("PostgreSQL accepts connections and does not answer");
             return Err(Error::Unavailable);
@@ -121,12 +128,18 @@ impl Connector {
     /// Ask the server to stop what it does for a connection. That connection is not used again:
     /// the request to cancel might arrive late and hit the next statement.
     pub(super) fn cancel(&self, client: &Client) {
-        let token = client.cancel_token();
+        let (token, tls) = (client.cancel_token(), self.tls.clone());
         tokio::spawn(timeout(CONNECT_TIMEOUT, async move {
-            if let Err(error) = token.cancel_query(NoTls).await {
+            if let Err(error) = token.cancel_query(tls).await {
                 tracing::warn!(%error, "a statement could not be cancelled");
             }
         }));
+    }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").field("hosts", &self.config.get_hosts()).finish_non_exhaustive()
     }
 }
 

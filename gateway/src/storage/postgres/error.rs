@@ -131,11 +131,18 @@ pub(super) fn refused(error: &tokio_postgres::Error) -> Error {
         Some(code) if !ends_connection(code) => {
             Error::Other(format!("PostgreSQL did not accept a connection: {}", with_cause(error)))
         }
-        None if is_ours(error) => {
+        None if is_ours(error) || is_of_tls(error) => {
             Error::Other(format!("PostgreSQL did not accept a connection: {}", with_cause(error)))
         }
         _ => Error::Unavailable,
     }
+}
+
+/// A certificate that is not trusted, most of all. It comes wrapped as an error of the socket.
+fn is_of_tls(error: &tokio_postgres::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    let inner = cause.and_then(std::io::Error::get_ref);
+    inner.is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 fn told(answer: &DbError) -> String {

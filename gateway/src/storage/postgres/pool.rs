@@ -125,7 +125,11 @@ impl Pool {
                     if matches!(error, Error::Unavailable) {
                         shared.go_down();
                     }
-                    Err(error)
+                    // Why the server refuses the gateway is in the log, and for no client.
+                    Err(match error {
+                        Error::Other(_) => Error::Unavailable,
+                        error => error,
+                    })
                 }
             }
         });
