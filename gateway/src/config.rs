@@ -65,6 +65,8 @@ pub struct Storage {
     pub cert_file: Option<PathBuf>,
     /// The key of that certificate, as PEM.
     pub key_file: Option<PathBuf>,
+    /// Whether each statement is logged, with its duration and without its values.
+    pub log_statements: bool,
     /// How often a request that lost a race runs again.
     pub retries: u32,
     /// The pause before the first of these runs, in milliseconds; doubled each time, with jitter.
@@ -222,6 +224,7 @@ impl Default for Storage {
             ca_file: None,
             cert_file: None,
             key_file: None,
+            log_statements: false,
             retries: 3,
             retry_backoff_ms: 50,
             sweep_interval_s: 30,

@@ -1,6 +1,7 @@
 //! Where log lines go: standard error, as text for people or as JSON for machines.
 
 use std::io::IsTerminal as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing_subscriber::EnvFilter;
 
@@ -16,4 +17,16 @@ pub fn init() {
     } else {
         log.json().flatten_event(true).init();
     }
+}
+
+static STATEMENTS: AtomicBool = AtomicBool::new(false);
+
+/// Log every statement that is sent to the database, with its duration and without its values.
+pub fn log_statements() {
+    STATEMENTS.store(true, Ordering::Relaxed);
+}
+
+/// Whether statements are logged.
+pub(crate) fn logs_statements() -> bool {
+    STATEMENTS.load(Ordering::Relaxed)
 }

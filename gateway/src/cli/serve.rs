@@ -13,6 +13,7 @@ use crate::config::{Config, Plugin as PluginConfig};
 use crate::http::{Gateway, Server};
 use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
 use crate::storage::{Background, Location, PostgresOptions, Storage, TlsOptions};
+use crate::telemetry;
 use crate::tenant::{DEFAULT_TENANT, Tenants};
 
 /// A gateway that listens, and is not serving yet.
@@ -65,6 +66,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Started> {
 pub async fn start_with(config: &Config, runtime: &Runtime) -> anyhow::Result<Started> {
     let tenants = Tenants::keyless(config.server.listen)
         .map_err(|error| ConfigurationFault(error.to_string()))?;
+    if config.storage.log_statements {
+        telemetry::log_statements();
+    }
     let storage = Storage::open(&location(config)?).await.context("the database")?;
     let plugins = load_plugins(config, &storage, runtime).await?;
     let tenant = storage.tenant(DEFAULT_TENANT).await.context("the database")?;

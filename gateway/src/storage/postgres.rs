@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep};
 use super::clock::Clock;
 use super::error::Error;
 use super::sql::{Query, SqlRows};
+use connection::Plan;
 use connector::Connector;
 pub(super) use dedicated::Dedicated;
 use error::Failure;
@@ -90,9 +91,14 @@ impl Postgres {
     }
 
     /// Run one statement by itself, on any connection.
-    async fn run_once(&self, query: &Query, deadline: Instant) -> Result<SqlRows, Failure> {
+    async fn run_once(
+        &self,
+        query: &Query,
+        plan: Plan,
+        deadline: Instant,
+    ) -> Result<SqlRows, Failure> {
         let mut connection = self.acquire(deadline).await.map_err(Failure::Answered)?;
-        let rows = connection.run_alone(query, deadline).await;
+        let rows = connection.run_alone(query, plan, deadline).await;
         if let Err(Failure::Lost { .. }) = rows {
             self.pool.lost(connection.generation);
         }
@@ -104,7 +110,7 @@ impl Postgres {
     pub(super) async fn run(&self, query: &Query) -> Result<SqlRows, Error> {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            match self.run_once(query, deadline).await.map_err(Error::from) {
+            match self.run_once(query, Plan::Kept, deadline).await.map_err(Error::from) {
                 Err(Error::Unavailable | Error::PoolExhausted | Error::Saturated)
                     if Instant::now() + PATIENT_PAUSE < deadline =>
                 {

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::sql::{Query, SqlRows};
 use super::statement::Wall;
 use super::{postgres, sqlite};
+use crate::telemetry;
 
 /// How statements are put together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,26 +39,32 @@ pub(super) enum Transaction {
 impl Transaction {
     /// Run one statement and read its whole answer.
     pub(super) async fn run(&mut self, query: Query, deadline: Instant) -> Result<SqlRows, Error> {
-        match self {
+        let logged = Logged::begin(&query);
+        let rows = match self {
             Self::Postgres(transaction) => transaction.run(&query, deadline).await,
             Self::Sqlite(transaction) => transaction.run(query, deadline).await,
-        }
+        };
+        logged.end(&rows);
+        rows
     }
 
-    /// Run a statement of a plugin, which may touch the tables of its wall only. On `PostgreSQL`
-    /// the role's rights are the wall.
+    /// Run a statement of a plugin, which may touch the tables of its wall only. `PostgreSQL`
+    /// plans it for its values; there the role's rights are the wall.
     pub(super) async fn run_within(
         &mut self,
         query: Query,
         wall: &Arc<Wall>,
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
-        match self {
-            Self::Postgres(transaction) => transaction.run(&query, deadline).await,
+        let logged = Logged::begin(&query);
+        let rows = match self {
+            Self::Postgres(transaction) => transaction.run_planned(&query, deadline).await,
             Self::Sqlite(transaction) => {
                 transaction.run_within(query, Arc::clone(wall), deadline).await
             }
-        }
+        };
+        logged.end(&rows);
+        rows
     }
 
     /// Run statements one after another, up to the first that fails.
@@ -114,6 +121,23 @@ impl Transaction {
         match self {
             Self::Postgres(transaction) => transaction.rollback().await,
             Self::Sqlite(transaction) => transaction.rollback().await,
+        }
+    }
+}
+
+/// A statement for the log, where `storage.log_statements` asks for it. Never its values.
+struct Logged(Option<(Arc<str>, Instant)>);
+
+impl Logged {
+    fn begin(query: &Query) -> Self {
+        Self(telemetry::logs_statements().then(|| (Arc::clone(&query.sql), Instant::now())))
+    }
+
+    fn end(self, rows: &Result<SqlRows, Error>) {
+        if let Some((sql, began)) = self.0 {
+            let microseconds = began.elapsed().as_micros();
+            let rows = rows.as_ref().ok().map(SqlRows::len);
+            tracing::info!(target: "statement", microseconds, rows, "{sql}");
         }
     }
 }

@@ -200,3 +200,54 @@ fn a_plugin_with_another_digest_is_refused() {
     assert_eq!(ended.status.code(), Some(78));
     assert!(String::from_utf8_lossy(&ended.stderr).contains("SHA-256"));
 }
+
+/// Who looks for a slow statement sees it, and nothing of what anybody has stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_are_logged_on_request_without_their_values() {
+    for database in [Database::sqlite(), Database::postgres().await] {
+        for asked in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let configuration = configure(&folder, &database.url());
+            let text = std::fs::read_to_string(&configuration).unwrap();
+            let key = format!("[storage]\nlog_statements = {asked}\n");
+            std::fs::write(&configuration, text.replace("[storage]\n", &key)).unwrap();
+            let log = folder.path().join("log");
+            let mut child = Command::new(env!("CARGO_BIN_EXE_loggia"))
+                .args(["serve", "--config"])
+                .arg(&configuration)
+                .stderr(std::fs::File::create(&log).unwrap())
+                .spawn()
+                .unwrap();
+            let entries = || -> Vec<Value> {
+                let text = std::fs::read_to_string(&log).unwrap();
+                text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+            };
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let address: SocketAddr = loop {
+                let serving = entries().into_iter().find(|entry| entry["message"] == "serving");
+                if let Some(entry) = serving {
+                    break entry["address"].as_str().unwrap().parse().unwrap();
+                }
+                assert!(Instant::now() < deadline, "{:?}", entries());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            };
+            let body = r#"{"title": "a secret"}"#;
+            send(address, "PUT", &format!("{DOCUMENTS}/hidden"), &[JSON], body).await;
+            send(address, "GET", &format!("{DOCUMENTS}?title=a%20secret"), &[], "").await;
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let statements: Vec<Value> =
+                entries().into_iter().filter(|entry| entry["target"] == "statement").collect();
+            assert_eq!(!statements.is_empty(), asked);
+            for verb in ["INSERT", "SELECT"] {
+                let logged = |entry: &Value| {
+                    entry["message"].as_str().unwrap().contains(verb)
+                        && entry["microseconds"].is_u64()
+                };
+                assert_eq!(statements.iter().any(logged), asked, "{verb}: {statements:?}");
+            }
+            let text = std::fs::read_to_string(&log).unwrap();
+            assert!(!text.contains("secret") && !text.contains("hidden"), "{text}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
 use super::super::transaction::TransactionMode;
-use super::connection::Answer;
+use super::connection::{Answer, Plan};
 use super::error::{Failure, classify};
 use super::pool::PooledConnection;
 use super::{Postgres, outcome};
@@ -37,10 +37,28 @@ impl Transaction {
         query: &Query,
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
+        self.run_with(query, Plan::Kept, deadline).await
+    }
+
+    /// Run a plugin's own statement, planned for its values.
+    pub(in super::super) async fn run_planned(
+        &mut self,
+        query: &Query,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
+        self.run_with(query, Plan::Fresh, deadline).await
+    }
+
+    async fn run_with(
+        &mut self,
+        query: &Query,
+        plan: Plan,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
         match self.mode {
             TransactionMode::Read | TransactionMode::Write | TransactionMode::Serializable => {}
             TransactionMode::Autocommit => {
-                let rows = self.run_alone(query, deadline, Failure::may_be_repeated).await;
+                let rows = self.run_alone(query, plan, deadline, Failure::may_be_repeated).await;
                 return rows.map_err(Error::from);
             }
             TransactionMode::AutocommitWrite => return self.write_alone(query, deadline).await,
@@ -49,22 +67,27 @@ impl Transaction {
             return Err(failed());
         }
         if self.connection.is_some() {
-            return self.run_next(query, deadline).await;
+            return self.run_next(query, plan, deadline).await;
         }
-        match self.run_first(query, deadline).await {
+        match self.run_first(query, plan, deadline).await {
             // Nothing of it can be there without a COMMIT.
             Err(failure) if failure.may_be_repeated() => {
                 self.broken = false;
-                self.run_first(query, deadline).await.map_err(Error::from)
+                self.run_first(query, plan, deadline).await.map_err(Error::from)
             }
             rows => rows.map_err(Error::from),
         }
     }
 
-    async fn run_first(&mut self, query: &Query, deadline: Instant) -> Result<SqlRows, Failure> {
+    async fn run_first(
+        &mut self,
+        query: &Query,
+        plan: Plan,
+        deadline: Instant,
+    ) -> Result<SqlRows, Failure> {
         let mut connection = self.postgres.acquire(deadline).await.map_err(Failure::Answered)?;
         connection.mark_dirty();
-        match connection.run(query, Some(begin(self.mode)), deadline).await {
+        match connection.run(query, plan, Some(begin(self.mode)), deadline).await {
             Ok(Answer { rows, before }) => {
                 self.number = before;
                 self.connection = Some(connection);
@@ -77,11 +100,16 @@ impl Transaction {
         }
     }
 
-    async fn run_next(&mut self, query: &Query, deadline: Instant) -> Result<SqlRows, Error> {
+    async fn run_next(
+        &mut self,
+        query: &Query,
+        plan: Plan,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
         let Some(mut connection) = self.connection.take() else {
             return Err(failed());
         };
-        match connection.run(query, None, deadline).await {
+        match connection.run(query, plan, None, deadline).await {
             Ok(answer) => {
                 self.connection = Some(connection);
                 Ok(answer.rows)
@@ -108,19 +136,20 @@ impl Transaction {
     async fn run_alone(
         &self,
         query: &Query,
+        plan: Plan,
         deadline: Instant,
         may_be_repeated: fn(&Failure) -> bool,
     ) -> Result<SqlRows, Failure> {
-        match self.postgres.run_once(query, deadline).await {
+        match self.postgres.run_once(query, plan, deadline).await {
             Err(failure) if may_be_repeated(&failure) => {
-                self.postgres.run_once(query, deadline).await
+                self.postgres.run_once(query, plan, deadline).await
             }
             rows => rows,
         }
     }
 
     async fn write_alone(&self, query: &Query, deadline: Instant) -> Result<SqlRows, Error> {
-        let rows = self.run_alone(query, deadline, Failure::has_done_nothing).await;
+        let rows = self.run_alone(query, Plan::Kept, deadline, Failure::has_done_nothing).await;
         rows.map_err(|failure| match failure {
             Failure::Lost { error: Error::Unavailable | Error::Timeout, sent: true }
             | Failure::TimedOut { sent: true } => Error::OutcomeUnknown,

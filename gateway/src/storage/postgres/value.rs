@@ -109,6 +109,22 @@ pub(super) fn as_parameters(binds: &[SqlValue]) -> Vec<&(dyn ToSql + Sync)> {
     binds.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
+/// The same with their types, for a statement whose parameters the server has not told. Each has
+/// a cast of its own in the statement, so an integer may be wider here, and NULL of any type.
+pub(super) fn as_typed_parameters(binds: &[SqlValue]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    let of = |value: &SqlValue| match value {
+        SqlValue::Null | SqlValue::Text(_) => Type::TEXT,
+        SqlValue::Boolean(_) => Type::BOOL,
+        SqlValue::Integer(_) => Type::INT8,
+        SqlValue::Number(_) => Type::FLOAT8,
+        // Lists of other types are in the gateway's own statements alone.
+        SqlValue::Texts(_) | SqlValue::List(_) => Type::TEXT_ARRAY,
+        SqlValue::Json(_) => Type::JSONB,
+        SqlValue::Bytes(_) => Type::BYTEA,
+    };
+    binds.iter().map(|value| (value as &(dyn ToSql + Sync), of(value))).collect()
+}
+
 /// All values of all rows.
 pub(super) fn collect_rows(rows: Vec<Row>) -> SqlRows {
     let width = rows.first().map_or(0, Row::len);
