@@ -13,6 +13,7 @@ mod listen;
 mod migration;
 mod outcome;
 mod pool;
+mod role;
 mod tls;
 mod transaction;
 mod value;
@@ -76,8 +77,11 @@ impl Postgres {
     pub(super) async fn open(options: &Options, clock: Arc<Clock>) -> Result<Self, Error> {
         let connector = Connector::new(options, clock)?;
         let mut migration = MigrationConnection::of(&connector).await?;
+        // Before the tables, so that they are given to it as they are made.
+        let role = migration.serving_role().await?;
         migration.up().await?;
         migration.close().await;
+        let connector = connector.serving_as(role);
         let pool_options = PoolOptions {
             size: options.pool_size,
             acquire_timeout: options.acquire_timeout,

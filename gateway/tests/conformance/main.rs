@@ -26,6 +26,7 @@ mod lists;
 mod lost_updates;
 mod postgres_commit;
 mod postgres_pool;
+mod postgres_role;
 mod postgres_server;
 mod postgres_tls;
 mod process;

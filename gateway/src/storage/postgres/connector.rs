@@ -23,6 +23,8 @@ use super::error::{classify, refused};
 pub(super) struct Connector {
     config: Config,
     tls: MakeRustlsConnect,
+    /// Set once it is known: whose rights the connections of the pool have.
+    role: Option<Arc<str>>,
     clock: Arc<Clock>,
 }
 
@@ -53,7 +55,7 @@ impl Connector {
             .keepalives_interval(Duration::from_secs(2))
             .keepalives_retries(2)
             .tcp_user_timeout(Duration::from_secs(5));
-        Ok(Self { config, tls, clock })
+        Ok(Self { config, tls, role: None, clock })
     }
 
     /// A connection as the role of the URL, and the task that drives it.
@@ -100,6 +102,11 @@ impl Connector {
         connected.map_err(|error| refused(&error))
     }
 
+    /// The same, with connections of the pool that have this role's rights.
+    pub(super) fn serving_as(self, role: Option<String>) -> Self {
+        Self { role: role.map(Arc::from), ..self }
+    }
+
     /// A connection for the pool.
     pub(super) async fn connect(&self, generation: u64) -> Result<Connection, Error> {
         let (client, _driver) = self.open().await?;
@@ -122,7 +129,12 @@ impl Connector {
         let asked = clock::machine_now();
         let row = client.query_one(WHO, &[]).await.map_err(|error| classify(&error))?;
         self.clock.set(asked, row.get(0));
-        Ok(Backend { pid: row.get(1), timeline: timeline(client).await })
+        let backend = Backend { pid: row.get(1), timeline: timeline(client).await };
+        if let Some(role) = &self.role {
+            let become_it = client.batch_execute(&format!("SET ROLE {role}")).await;
+            become_it.map_err(|error| classify(&error))?;
+        }
+        Ok(backend)
     }
 
     /// Ask the server to stop what it does for a connection. That connection is not used again:

@@ -10,6 +10,7 @@ use super::super::statement::Dialect;
 use super::Options;
 use super::connector::Connector;
 use super::error::classify;
+use super::role;
 
 /// Holds a lock: two gateways that start at once wait for each other here.
 pub(crate) struct MigrationConnection {
@@ -30,6 +31,11 @@ impl MigrationConnection {
         let lock = client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
         lock.map_err(|error| classify(&error))?;
         Ok(Self { client, driver })
+    }
+
+    /// The role for connections that serve, made where it can be.
+    pub(super) async fn serving_role(&mut self) -> Result<Option<String>, Error> {
+        role::ensure(&mut self.client).await.map_err(|error| classify(&error))
     }
 
     /// Apply what is pending.

@@ -67,10 +67,10 @@ impl Drop for Database {
         let Self::Postgres { server, name } = self else {
             return;
         };
-        let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
+        let (server, dropped) = (server.clone(), name.clone());
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(administer(&server, &sql));
+            runtime.unwrap().block_on(drop_database(&server, &dropped));
         });
         if dropping.join().is_err() && !std::thread::panicking() {
             panic!("the database {name} could not be dropped");
@@ -82,6 +82,18 @@ async fn administer(server: &str, sql: &str) {
     let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
     let driver = tokio::spawn(connection);
     client.batch_execute(sql).await.unwrap();
+    drop(client);
+    driver.await.unwrap().ok();
+}
+
+/// With the role that a gateway has made for it.
+async fn drop_database(server: &str, name: &str) {
+    let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let number = format!("SELECT oid::text FROM pg_database WHERE datname = '{name}'");
+    let number: String = client.query_one(&number, &[]).await.unwrap().get(0);
+    client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+    client.batch_execute(&format!("DROP ROLE IF EXISTS loggia_serve_{number}")).await.unwrap();
     drop(client);
     driver.await.unwrap().ok();
 }
