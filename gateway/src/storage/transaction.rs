@@ -135,7 +135,7 @@ impl Logged {
 
     fn end(self, rows: &Result<SqlRows, Error>) {
         if let Some((sql, began)) = self.0 {
-            let microseconds = began.elapsed().as_micros();
+            let microseconds = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             let rows = rows.as_ref().ok().map(SqlRows::len);
             tracing::info!(target: "statement", microseconds, rows, "{sql}");
         }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
-use super::connection::Connection;
+use super::connection::{Connection, Plan};
 use super::connector::Connector;
 use super::error::classify;
 
@@ -32,7 +32,9 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 impl Dedicated {
     pub(super) async fn open(connector: &Connector) -> Result<Self, Error> {
         let connection = connector.connect(0).await?;
-        let settings = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+        // Who serves may not change tables.
+        let settings =
+            "RESET ROLE; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
         connection.control(settings).await.map_err(|error| classify(&error))?;
         Ok(Self { connection })
     }
@@ -63,7 +65,7 @@ impl Dedicated {
     /// Run one statement by itself.
     pub(in super::super) async fn run(&mut self, query: &Query) -> Result<SqlRows, Error> {
         let deadline = Instant::now() + STATEMENT_TIMEOUT;
-        let answer = self.connection.run(query, None, deadline).await;
+        let answer = self.connection.run(query, Plan::Kept, None, deadline).await;
         answer.map(|answer| answer.rows).map_err(Error::from)
     }
 
