@@ -26,6 +26,7 @@ mod error;
 mod field;
 pub mod migrations;
 mod one_of;
+mod plan_check;
 mod postgres;
 mod prepare;
 pub mod reference;

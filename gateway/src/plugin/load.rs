@@ -83,6 +83,9 @@ impl Plugin {
         let upgrade = Some(upgrade_by(instances.others(memory_bytes)));
         let changes = InstallOptions { allow, upgrade, statistics, ..InstallOptions::default() };
         let schema = storage.install_with(&manifest, &text, &changes).await?;
+        for warning in schema.warnings() {
+            tracing::warn!(plugin = manifest.name, "{warning}");
+        }
         Ok(Self {
             manifest,
             schema,

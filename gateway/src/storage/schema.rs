@@ -11,14 +11,15 @@ use super::document_schema::DocumentSchema;
 use super::error::Error;
 use super::reference;
 use super::scope::ScopePlan;
+use super::sql::SqlValue;
 use super::statement::{
-    Bind, CHECKPOINT, Catalog, Delete, Dialect, Documents, Fault, Rendered, Shape, Statement,
-    Update, Wall,
+    Bind, CHECKPOINT, Catalog, Delete, Dialect, Documents, Fault, Parameter, Rendered, Shape,
+    Statement, Update, Wall,
 };
 use super::sweep::SweepSql;
 use super::update::ChangePlan;
 use crate::json::PathSet;
-use crate::manifest::{CountDeclaration, Manifest, StatementDeclaration};
+use crate::manifest::{CountDeclaration, FieldType, Manifest, StatementDeclaration};
 
 /// What one plugin stores and asks. Made once when the plugin is loaded.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Schema {
     updates: HashMap<String, ChangePlan>,
     /// `delete` statements by name.
     deletes: HashMap<String, ChangePlan>,
+    /// What the operator should know of it, found when it was installed.
+    pub(super) warnings: Vec<String>,
 }
 
 /// A collection with everything that is worked out before the first request.
@@ -107,7 +110,35 @@ impl Schema {
         let collections = plans.collect();
         let Statements { selects, scopes, updates, deletes } = statements;
         let plugin = manifest.name.clone();
-        Ok(Self { plugin, counts, collections, statements: selects, scopes, updates, deletes })
+        let (statements, warnings) = (selects, Vec::new());
+        Ok(Self { plugin, counts, collections, statements, scopes, updates, deletes, warnings })
+    }
+
+    /// What the operator should know: statements that no index serves.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// All statements with each of their optional conditions, in the order of their names.
+    pub(super) fn probes(&self) -> Vec<Probe> {
+        let mut probes = Vec::new();
+        for (name, plan) in &self.statements {
+            for (shape, filtered) in plan.statement.probes() {
+                let text = plan.render(&shape);
+                probes.push(Probe::new(name, text, plan.statement.parameters(), filtered));
+            }
+        }
+        for (name, plan) in &self.scopes {
+            let texts = plan.probes().into_iter();
+            probes.extend(texts.map(|(text, f)| Probe::new(name, text, plan.parameters(), f)));
+        }
+        for (name, plan) in self.updates.iter().chain(&self.deletes) {
+            let texts = plan.probes().into_iter();
+            probes.extend(texts.map(|(text, f)| Probe::new(name, text, plan.parameters(), f)));
+        }
+        probes.sort_by(|one, other| one.statement.cmp(&other.statement));
+        probes
     }
 
     /// Keep the numbers of documents and bytes of each collection as well.
@@ -205,6 +236,44 @@ pub(super) struct StatementPlan {
     /// By what a text depends on: which parameters are given, the order, the page.
     texts: RwLock<HashMap<Shape, Arc<Text>>>,
     totals: RwLock<HashMap<Vec<bool>, Arc<Text>>>,
+}
+
+/// A text to be planned, with values of the right types.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) statement: String,
+    pub(super) text: Arc<Text>,
+    pub(super) values: Vec<SqlValue>,
+    /// Whether it asks for some of the documents only.
+    pub(super) filtered: bool,
+}
+
+impl Probe {
+    fn new(statement: &str, text: Arc<Text>, parameters: &[Parameter], filtered: bool) -> Self {
+        let value = |bind: &Bind| match *bind {
+            Bind::Parameter(place) => sample(parameters[place].parameter_type),
+            Bind::Ids => SqlValue::Texts(vec!["x".to_owned()]),
+            Bind::AllWords(_) | Bind::AnyWord(_) => SqlValue::Text("x".to_owned()),
+            Bind::Key(_) => SqlValue::Null,
+            // As if all were wanted: for few, a planner may go by the order alone.
+            Bind::Limit => SqlValue::Integer(100_000),
+            Bind::Tenant | Bind::Now | Bind::Offset => SqlValue::Integer(1),
+        };
+        let values = text.binds.iter().map(value).collect();
+        Self { statement: statement.to_owned(), text, values, filtered }
+    }
+}
+
+/// A value of a type. NULL would let the planner leave out the condition that it stands in.
+fn sample(value_type: FieldType) -> SqlValue {
+    match value_type {
+        FieldType::Text | FieldType::Words => SqlValue::Text("x".to_owned()),
+        FieldType::Integer | FieldType::Timestamp => SqlValue::Integer(1),
+        FieldType::Number => SqlValue::Number(1.5),
+        FieldType::Boolean => SqlValue::Boolean(true),
+        FieldType::Texts => SqlValue::Texts(vec!["x".to_owned()]),
+        FieldType::Json => SqlValue::Json("{}".to_owned()),
+    }
 }
 
 /// A rendered text as connections keep it prepared.

@@ -89,6 +89,14 @@ pub enum InstallError {
         /// What is wrong with it.
         why: String,
     },
+    /// A statement that passed all checks and that the database does not take.
+    #[error("the database does not take the statement {statement}: {reason}")]
+    Statement {
+        /// Its name.
+        statement: String,
+        /// What the database says.
+        reason: String,
+    },
     /// The database's failure.
     #[error(transparent)]
     Storage(#[from] Error),

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::schema::{Text, remember};
 use super::select::bind_arguments;
 use super::sql::{Query, SqlValue};
-use super::statement::{Bind, Dialect, Documents};
+use super::statement::{Bind, Dialect, Documents, Parameter};
 use super::words::{SearchQuery, Searched};
 
 /// A scope with the texts that were rendered for it so far.
@@ -31,6 +31,17 @@ impl ScopePlan {
     /// The name of the collection that its documents are of.
     pub(super) fn collection(&self) -> &str {
         self.documents.collection()
+    }
+
+    pub(super) fn parameters(&self) -> &[Parameter] {
+        self.documents.parameters()
+    }
+
+    /// Its texts with each optional condition, and whether they filter.
+    pub(super) fn probes(&self) -> Vec<(Arc<Text>, bool)> {
+        let text = |given: &[bool]| Arc::new(self.documents.render(self.dialect, given, 0).into());
+        let probes = self.documents.probes().into_iter();
+        probes.map(|(given, filtered)| (text(&given), filtered)).collect()
     }
 
     /// The query that selects its documents, in no order, by `collection_sql::DOCUMENT_COLUMNS`.

@@ -271,6 +271,18 @@ impl Statement {
         &self.key_types[order]
     }
 
+    /// Shapes that together show each order and each optional condition, and whether the rows are
+    /// filtered.
+    pub(in crate::storage) fn probes(&self) -> Vec<(Shape, bool)> {
+        let required: Vec<bool> = self.parameters.iter().map(|known| known.required).collect();
+        let always = self.program.body.first.filter.is_some();
+        let shape =
+            |given: Vec<bool>, order| Shape { given, order, limit: true, ..Shape::default() };
+        let by_order = (0..self.orders.len()).map(|order| (shape(required.clone(), order), always));
+        let with_condition = probes(&required, &self.conditions);
+        by_order.chain(with_condition.map(|given| (shape(given, 0), true))).collect()
+    }
+
     /// The text that selects a page of rows: [`columns`](Self::columns), then the keys.
     ///
     /// # Panics
@@ -297,6 +309,18 @@ impl Statement {
     fn selection<'s>(&'s self, conditions: &'s [&'s Expression]) -> Selection<'s> {
         Selection { program: &self.program, conditions }
     }
+}
+
+/// Which parameters are given to have each of the optional conditions alone.
+fn probes<'s>(
+    required: &'s [bool],
+    conditions: &'s [Condition],
+) -> impl Iterator<Item = Vec<bool>> + 's {
+    conditions.iter().map(|condition| {
+        let mut given = required.to_vec();
+        condition.parameters.iter().for_each(|place| given[*place] = true);
+        given
+    })
 }
 
 /// The optional conditions whose parameters are all given.

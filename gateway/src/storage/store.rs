@@ -11,6 +11,7 @@ use super::changes::Changes;
 use super::clock::Clock;
 use super::cursor::Seal;
 use super::error::Error;
+use super::plan_check;
 use super::postgres::{self, PoolState, Postgres};
 use super::schema::Schema;
 use super::schema_change::{self, ChangeSession, InstallError, InstallOptions, Plan};
@@ -130,7 +131,7 @@ impl Storage {
         manifest_text: &str,
         options: &InstallOptions,
     ) -> Result<Arc<Schema>, InstallError> {
-        let schema = self.compile(manifest, options)?;
+        let mut schema = self.compile(manifest, options)?;
         let mut session = self.backend.change_session().await?;
         let change = schema_change::install(
             &mut session,
@@ -141,6 +142,7 @@ impl Storage {
             self.now(),
         );
         change.await?;
+        schema.warnings = plan_check::check(self, &schema).await?;
         let schema = Arc::new(schema);
         let mut installed = self.installed.write().unwrap_or_else(PoisonError::into_inner);
         installed.insert(manifest.name.clone(), Arc::clone(&schema));

@@ -30,13 +30,13 @@ pub(super) struct ChangePlan {
 #[derive(Debug)]
 enum Kind {
     /// With the text that changes documents by their ids, on `SQLite`.
-    Update(Update, Option<Text>),
+    Update(Update, Option<Arc<Text>>),
     Delete(Delete),
 }
 
 impl ChangePlan {
     pub(super) fn update(update: Update, dialect: Dialect) -> Self {
-        let change = (dialect == Dialect::Sqlite).then(|| update.render_change().into());
+        let change = (dialect == Dialect::Sqlite).then(|| Arc::new(update.render_change().into()));
         Self { kind: Kind::Update(update, change), dialect, texts: RwLock::default() }
     }
 
@@ -57,6 +57,20 @@ impl ChangePlan {
             Kind::Update(update, _) => update.parameters(),
             Kind::Delete(delete) => delete.parameters(),
         }
+    }
+
+    /// Its texts with each optional condition, and whether they filter.
+    pub(super) fn probes(&self) -> Vec<(Arc<Text>, bool)> {
+        let probes = match &self.kind {
+            Kind::Update(update, _) => update.probes(),
+            Kind::Delete(delete) => delete.probes(),
+        };
+        let change = match &self.kind {
+            Kind::Update(_, change) => change.clone(),
+            Kind::Delete(_) => None,
+        };
+        let texts = probes.into_iter().map(|(given, filtered)| (self.render(&given), filtered));
+        texts.chain(change.map(|change| (change, false))).collect()
     }
 
     fn render(&self, given: &Vec<bool>) -> Arc<Text> {

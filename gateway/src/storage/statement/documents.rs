@@ -11,7 +11,7 @@ use super::from::columns;
 use super::render::{Renderer, Selection};
 use super::scope::Scope;
 use super::tree::{Body, Expression, FromItem, Program, Relation, RelationId, Select, Source};
-use super::{Catalog, Condition, Dialect, Fault, Parameter, Rendered, in_force, parse};
+use super::{Catalog, Condition, Dialect, Fault, Parameter, Rendered, in_force, parse, probes};
 use crate::manifest::{Conditions, ScopeDeclaration};
 use crate::storage::collection::Collection;
 
@@ -61,6 +61,17 @@ impl Documents {
     pub fn render(&self, dialect: Dialect, given: &[bool], before: usize) -> Rendered {
         let conditions = self.in_force(given);
         Renderer::new(self.selection(&conditions), dialect).numbered_behind(before).documents()
+    }
+
+    /// Which parameters are given to show each optional condition, and whether the documents are
+    /// filtered.
+    pub(in crate::storage) fn probes(&self) -> Vec<(Vec<bool>, bool)> {
+        let required: Vec<bool> = self.parameters.iter().map(|known| known.required).collect();
+        let always = self.program.body.first.filter.is_some();
+        let with_condition: Vec<_> = probes(&required, &self.conditions).collect();
+        std::iter::once((required, always))
+            .chain(with_condition.into_iter().map(|given| (given, true)))
+            .collect()
     }
 
     pub(super) fn in_force(&self, given: &[bool]) -> Vec<&Expression> {

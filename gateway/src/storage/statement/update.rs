@@ -81,6 +81,10 @@ impl Update {
         self.documents.collection()
     }
 
+    pub(in crate::storage) fn probes(&self) -> Vec<(Vec<bool>, bool)> {
+        self.documents.probes()
+    }
+
     /// Its parameters, required ones first.
     #[must_use]
     pub fn parameters(&self) -> &[Parameter] {
@@ -127,6 +131,10 @@ impl Delete {
     #[must_use]
     pub fn collection(&self) -> &str {
         self.documents.collection()
+    }
+
+    pub(in crate::storage) fn probes(&self) -> Vec<(Vec<bool>, bool)> {
+        self.documents.probes()
     }
 
     /// Its parameters, required ones first.
