@@ -47,7 +47,7 @@ enum Command {
         down_to: Option<u32>,
     },
     /// Print what is stored: documents and bytes by tenant, where `storage.statistics` is on, and
-    /// the sizes of tables. SQLite: not while a gateway has the file open.
+    /// the sizes of tables. `SQLite`: not while a gateway has the file open.
     #[command(after_help = "Example: loggia stats --config gateway.toml")]
     Stats {
         /// The configuration file.
