@@ -165,7 +165,7 @@ impl From<Problem> for Failure {
 /// | `PreconditionFailed` | 412 `precondition-failed` with the `ETag` found |
 /// | `Duplicate` | 409 `already-exists`, naming the `index` |
 /// | `Reference` | 409 `reference-missing` or `still-referenced`, naming the `reference` |
-/// | `Invalid` | 422 with the fault's code and a `pointer`; 400 for `invalid-cursor`, 404 for `checkpoint-not-found` |
+/// | `Invalid` | 422 with the fault's code and a `pointer`; 400 for `invalid-cursor`, 404 for `checkpoint-not-found`, 409 for `checkpoint-outdated` |
 /// | `LimitExceeded` | 422 `limit-exceeded`, naming the `limit` |
 /// | `Aborted` | run again |
 /// | `Timeout`, `Unavailable` | 504 `storage-timeout`, 503 `storage-unavailable` |
@@ -205,6 +205,7 @@ fn invalid(fault: Fault) -> Problem {
     let status = match fault.code.as_str() {
         "invalid-cursor" => 400,
         "checkpoint-not-found" => 404,
+        "checkpoint-outdated" => 409,
         _ => 422,
     };
     let problem = Problem::new(status, &fault.code, fault.detail);

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::Tenant;
 use super::apply::Apply;
 use super::checkpoint_sql as text;
+use super::collection::Collection;
 use super::document::{Change, Document, Expiry, Otherwise, Precondition, Value, Write};
 use super::error::Error;
 use super::schema::{CollectionPlan, Schema};
@@ -230,6 +231,7 @@ impl<'a> Checkpoints<'a> {
     /// Make the scopes hold what they held then; says how many documents were written or deleted.
     pub(super) async fn restore(&mut self, id: &str, budget: u32) -> Result<u32, Error> {
         let scopes = self.find_by(text::find_to_restore(self.dialect), id).await?;
+        self.refuse_outdated(id, &scopes)?;
         let mut scopes = self.read_scopes(id, &scopes)?;
         scopes.sort_by_key(|bound| bound.plan.rank);
         let mut changed = 0;
@@ -353,6 +355,24 @@ impl<'a> Checkpoints<'a> {
         self.bind(&scopes)
     }
 
+    /// Bodies of an older form must not come back as if they were of the present one.
+    fn refuse_outdated(&self, id: &str, scopes: &str) -> Result<(), Error> {
+        let versions: Vec<Json> = serde_json::from_str(scopes).unwrap_or_default();
+        for bound in self.read_scopes(id, scopes)? {
+            let scope = versions.iter().find(|s| s["statement"] == bound.scope.statement.as_str());
+            let then = scope.and_then(|scope| scope["schema_version"].as_u64());
+            let Collection { name, schema_version, .. } = &bound.plan.collection;
+            if then != Some(u64::from(*schema_version)) {
+                let detail = format!(
+                    "the checkpoint {id} is of another schema version of {name}; it can be read, \
+                     and not restored"
+                );
+                return Err(Error::invalid("checkpoint-outdated", detail));
+            }
+        }
+        Ok(())
+    }
+
     /// Look up the collection of each scope; one collection has one scope.
     fn bind(&self, scopes: &[Scope]) -> Result<Vec<Bound<'a>>, Error> {
         let mut bound: Vec<Bound<'a>> = Vec::with_capacity(scopes.len());
@@ -465,7 +485,11 @@ fn scopes_json(scopes: &[Bound<'_>]) -> String {
     };
     let scope = |bound: &Bound<'_>| {
         let arguments: Vec<Json> = bound.scope.arguments.iter().map(argument).collect();
-        json!({"statement": bound.scope.statement, "arguments": arguments})
+        let version = bound.plan.collection.schema_version;
+        json!({
+            "statement": bound.scope.statement, "arguments": arguments,
+            "schema_version": version,
+        })
     };
     Json::Array(scopes.iter().map(scope).collect()).to_string()
 }

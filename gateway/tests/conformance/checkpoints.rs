@@ -36,6 +36,7 @@ stores_on_both_databases! { declaring networks:
     a_rolled_back_checkpoint_is_not_there,
     a_checkpoint_in_autocommit_mode_lasts,
     a_checkpoint_under_writes_is_one_cut,
+    a_checkpoint_of_another_schema_version_can_be_read_only,
 }
 
 fn networks() -> Json {
@@ -582,4 +583,27 @@ async fn create_all(store: &TestStore, scopes: &[Scope]) -> String {
     let checkpoint = session.create_checkpoint(ABOUT, scopes).await.unwrap();
     session.commit().await.unwrap();
     checkpoint.id
+}
+
+async fn a_checkpoint_of_another_schema_version_can_be_read_only(store: TestStore) {
+    use crate::harness::store::manifest;
+    fill(&store).await;
+    let checkpoint = create(&store, &both()).await;
+    let mut declared = networks();
+    declared["collections"][1]["schema_version"] = json!(2);
+    let (parsed, text) = manifest(&declared).unwrap();
+    store.apply(&[delete("network", "net"), delete("network", "other")]).await.unwrap();
+    let schema = store.storage.install(&parsed, &text).await.unwrap();
+    let store = TestStore { schema, ..store };
+    let error = restore(&store, &checkpoint.id).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Invalid(fault) if fault.code == "checkpoint-outdated"),
+        "{error:?}"
+    );
+    let mut session = store.session(Mode::Read);
+    let nodes = session.read_checkpoint(&checkpoint.id, "node", None, 100).await.unwrap();
+    assert_eq!(nodes.len(), 3);
+    session.rollback().await;
+    let now = create(&store, &both()).await;
+    assert_eq!(restore(&store, &now.id).await.unwrap(), 0);
 }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// How many documents there are, kept exactly by the gateway with every change of one. Statements
-/// read it as the relation `count_` and its name: the fields counted by, `documents`, and `sum_` with
+/// How many documents there are, kept exactly by the gateway with every change of one.
+///
+/// Statements read it as the relation `count_` and its name: the fields counted by, `documents`, and `sum_` with
 /// the name of each field that is added up.
 ///
 /// ```
