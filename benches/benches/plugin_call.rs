@@ -3,13 +3,14 @@
 //! `warm` reuses an instance; `fresh` makes one for each call and drops it, so the difference is
 //! what instantiation costs.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
 use criterion::Criterion;
 use loggia::config::{self, Isolation};
-use loggia::manifest::Mode;
+use loggia::manifest::{Mode, TransactionIsolation};
 use loggia::plugin::{CallOptions, Limits, LoadOptions, Plugin, Request, Retry, Runtime};
 use loggia::storage::{Location, Storage, Tenant};
 use loggia::tenant::Principal;
@@ -55,6 +56,8 @@ impl Called {
             max_requests_per_instance: 1_000,
             memory_bytes: limits.plugin_memory_bytes,
             retry: Retry { times: 3, backoff: Duration::from_millis(50) },
+            allow: BTreeSet::new(),
+            statistics: false,
         };
         let runtime = Runtime::new(limits.plugin_memory_bytes)
             .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
@@ -76,6 +79,7 @@ impl Called {
         CallOptions {
             tenant: self.tenant,
             mode: Mode::Autocommit,
+            isolation: TransactionIsolation::ReadCommitted,
             deadline: tokio::time::Instant::now() + Duration::from_millis(limits.request_ms),
             limits: Limits {
                 guest_cpu: Duration::from_millis(limits.guest_cpu_ms),

@@ -75,10 +75,22 @@ impl Database {
              current_setting('server_version'), current_setting('fsync'), \
              current_setting('synchronous_commit'))";
         match self {
-            Self::Sqlite(_) => Ok("SQLite, synchronous FULL".to_owned()),
+            Self::Sqlite(_) => Ok(format!("SQLite {}, synchronous FULL", rusqlite::version())),
             Self::Postgres { server, .. } => with_client(server, async |client| {
                 Ok(client.query_one(SETTINGS, &[]).await?.get(0))
             }),
+        }
+    }
+
+    /// Clean up and count after many writes, as autovacuum does some time later. `SQLite` has
+    /// nothing of that kind.
+    ///
+    /// # Errors
+    /// It cannot be reached.
+    pub fn vacuum(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres { .. } => administer(&self.url(), "VACUUM (ANALYZE)"),
         }
     }
 }
