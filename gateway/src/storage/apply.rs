@@ -106,15 +106,7 @@ impl Apply<'_> {
         writes: &[Write],
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; writes.len()];
-        let mut prepared = Vec::with_capacity(writes.len());
-        for (place, write) in checked.into_iter().enumerate() {
-            match write {
-                Ok(write) => prepared.push(write),
-                // One that may not be left out has failed the call before.
-                Err(error) => outcomes[place] = Some(Outcome::Skipped(error)),
-            }
-        }
+        let (mut outcomes, prepared) = batch::sort_out(checked);
         for write in batch::one_by_one(prepared) {
             let place = write.index as usize;
             outcomes[place] = Some(self.run_one(&write, writes[place].otherwise).await?);

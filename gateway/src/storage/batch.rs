@@ -48,15 +48,7 @@ impl Apply<'_> {
         writes: &[Write],
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; writes.len()];
-        let mut prepared = Vec::with_capacity(writes.len());
-        for (place, write) in checked.into_iter().enumerate() {
-            match write {
-                Ok(write) => prepared.push(write),
-                // One that may not be left out has failed the call before.
-                Err(error) => outcomes[place] = Some(Outcome::Skipped(error)),
-            }
-        }
+        let (mut outcomes, mut prepared) = sort_out(checked);
         self.merge_all(writes, &mut prepared, &mut outcomes).await?;
         for (key, group) in groups(prepared) {
             for part in group.chunks(MAX_ROWS) {
@@ -258,6 +250,25 @@ impl Apply<'_> {
         let binds = rendered.binds.iter().map(value).collect();
         self.transaction.run(Query { sql: rendered.sql.clone(), binds }, self.deadline).await
     }
+}
+
+/// Room for an outcome of each write, and the writes that have passed their checks. One that has not
+/// and may not be left out has failed the call before.
+pub(super) fn sort_out(
+    checked: Vec<Checked<'_>>,
+) -> (Vec<Option<Outcome>>, Vec<PreparedWrite<'_>>) {
+    let mut outcomes = Vec::with_capacity(checked.len());
+    let mut prepared = Vec::with_capacity(checked.len());
+    for write in checked {
+        outcomes.push(match write {
+            Ok(write) => {
+                prepared.push(write);
+                None
+            }
+            Err(error) => Some(Outcome::Skipped(error)),
+        });
+    }
+    (outcomes, prepared)
 }
 
 fn skipped(write: &Write, error: Error) -> Result<Outcome, Error> {
