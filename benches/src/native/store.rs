@@ -77,12 +77,14 @@ impl Store {
         let tags: Option<Vec<&str>> =
             fields.tags.as_ref().map(|tags| tags.iter().map(Cow::as_ref).collect());
         let (expires_at, keep_expiry) = (None::<i64>, false);
-        let parameters: [&(dyn ToSql + Sync); 14] = [
+        let now = now();
+        let parameters: [&(dyn ToSql + Sync); 15] = [
             &self.tenant,
             &id,
-            &now(),
+            &now,
             &expires_at,
             &Jsonb(text),
+            &now,
             &fields.title.as_deref(),
             &fields.amount,
             &fields.ratio,
