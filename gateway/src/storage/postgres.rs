@@ -1,10 +1,11 @@
 //! `PostgreSQL`: a pool of connections, and transactions on them.
 //!
 //! A connection that leaves the pool is dirty until its transaction has ended and every answer
-//! was read; a dirty one is closed, never handed out again. `pool.rs` keeps connections, `connection.rs`
-//! holds one, `transaction.rs` a transaction on it, and `outcome.rs` finds out how one has ended
-//! whose answer was lost.
+//! was read; a dirty one is closed, never handed out again. `pool.rs` says who gets a connection,
+//! `circuit.rs` whether the database is gone; `connection.rs` holds one, `transaction.rs` a
+//! transaction on it, and `outcome.rs` finds out how one has ended whose answer was lost.
 
+mod circuit;
 mod connection;
 mod connector;
 mod dedicated;

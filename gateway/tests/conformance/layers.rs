@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 /// A layer, and what stands in none of its lines of code.
 const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("storage", &["crate::plugin", "crate::http", "crate::cli", "wasmtime", "hyper", "wit_"]),
-    ("plugin", &["crate::http", "crate::cli", "hyper", "rusqlite", "tokio_postgres", "sqlparser"]),
-    ("http", &["crate::cli", "wasmtime", "rusqlite", "tokio_postgres", "sqlparser"]),
+    (
+        "plugin",
+        &["crate::http", "crate::cli", "hyper", "rusqlite", "tokio_postgres", "bb8", "sqlparser"],
+    ),
+    ("http", &["crate::cli", "wasmtime", "rusqlite", "tokio_postgres", "bb8", "sqlparser"]),
     ("config", &["crate::"]),
     ("json", &["crate::storage", "crate::plugin", "crate::http", "crate::cli"]),
     ("manifest", &["crate::"]),

@@ -1,6 +1,8 @@
 //! Commits whose answer is lost: what is said about them is what is so. On `PostgreSQL` alone,
 //! since nothing can come between the gateway and `SQLite`.
 
+use std::time::Duration;
+
 use loggia::config::Config;
 use loggia::manifest::Mode;
 use loggia::storage::{Error, Location, Outcome, PostgresOptions};
@@ -23,7 +25,11 @@ pub(crate) fn notes() -> Json {
 pub(crate) async fn store(configure: impl FnOnce(&mut PostgresOptions)) -> (TestStore, Proxy) {
     let database = Database::postgres().await;
     let proxy = Proxy::start(&database.url()).await;
-    let mut options = PostgresOptions::new(proxy.url());
+    // A machine that is busy takes its time to connect, which is not what these cases are about.
+    let mut options = PostgresOptions {
+        acquire_timeout: Duration::from_secs(60),
+        ..PostgresOptions::new(proxy.url())
+    };
     configure(&mut options);
     let store = TestStore::open_at(&Location::Postgres(options), database, &notes()).await;
     (store, proxy)
@@ -156,12 +162,7 @@ async fn an_answer_says_what_was_committed() {
     let proxy = Proxy::start(&database.url()).await;
     let direct = database.url();
     let gateway = TestGateway::start_at(proxy.url(), database, many_retries).await;
-    let faults = [
-        Fault::Cut,
-        Fault::CutAnswer,
-        Fault::ForwardAndCut,
-        Fault::Delay(std::time::Duration::ZERO),
-    ];
+    let faults = [Fault::Cut, Fault::CutAnswer, Fault::ForwardAndCut, Fault::Delay(Duration::ZERO)];
     let mut expected = 0;
     for round in 0..20 {
         // Some of them meet the fault more than once, since an addition may run again.

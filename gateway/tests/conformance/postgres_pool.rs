@@ -119,6 +119,42 @@ async fn backends_that_are_terminated_disturb_nobody_but_their_transactions() {
     }
 }
 
+/// The next connection is good, so nobody is told that the database is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backend_that_ends_while_it_greets_disturbs_nobody() {
+    let (store, proxy) = store(|_| {}).await;
+    proxy.cut_all();
+    proxy.once("pg_backend_pid", Fault::Cut);
+    assert!(!read(&store).await.unwrap());
+    assert_eq!(proxy.applied(), 1);
+    assert!(!pool(&store).down);
+}
+
+/// Those who wait for a new connection learn at once that there is none, and nobody else does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_refuses_connections_is_told_at_once() {
+    let (store, proxy) = store(|options| {
+        options.acquire_timeout = Duration::from_secs(3_600);
+    })
+    .await;
+    let client = direct(&store).await;
+    let allow = "UPDATE pg_database SET datallowconn = $1 WHERE datname = current_database()";
+    for _ in 0..5 {
+        let held = transaction(&store).await;
+        client.execute(allow, &[&false]).await.unwrap();
+        for refused in join_all((0..20).map(|_| read(&store))).await {
+            assert!(matches!(refused, Err(Error::Unavailable)), "{refused:?}");
+        }
+        assert!(!pool(&store).down);
+        held.rollback().await;
+        assert!(!read(&store).await.unwrap());
+        client.execute(allow, &[&true]).await.unwrap();
+        let held = join_all((0..10).map(|_| transaction(&store))).await;
+        join_all(held.into_iter().map(loggia::storage::Session::rollback)).await;
+        proxy.cut_all();
+    }
+}
+
 /// Every backend of the store's database.
 async fn terminate_all(store: &TestStore) {
     let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \

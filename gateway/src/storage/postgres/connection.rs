@@ -23,7 +23,6 @@ pub(super) struct Connection {
     pub(super) backend: Backend,
     /// The pool's count of failures when it was made; see `pool.rs`.
     pub(super) generation: u64,
-    pub(super) opened: Instant,
 }
 
 /// The server's process behind a connection.
