@@ -75,6 +75,8 @@ pub struct Storage {
     pub sweep_interval_s: u64,
     /// Whether the numbers of documents and bytes are kept for each tenant and collection.
     pub statistics: bool,
+    /// Whether `PostgreSQL` itself keeps tenants apart, too.
+    pub row_level_security: bool,
 }
 
 /// Whether connections to `PostgreSQL` are encrypted: the names of libpq's `sslmode`.
@@ -229,6 +231,7 @@ impl Default for Storage {
             retry_backoff_ms: 50,
             sweep_interval_s: 30,
             statistics: false,
+            row_level_security: false,
         }
     }
 }

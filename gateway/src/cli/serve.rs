@@ -91,6 +91,11 @@ fn sweep_interval(config: &Config) -> Option<Duration> {
 pub(super) fn location(config: &Config) -> anyhow::Result<Location> {
     let url = config.storage.resolve_url().map_err(|e| ConfigurationFault(e.to_string()))?;
     if let Some(path) = url.strip_prefix("sqlite:") {
+        if config.storage.row_level_security {
+            let fault = "storage.row_level_security is PostgreSQL's: SQLite has none. Remove it, \
+                         or let storage.url name a PostgreSQL database";
+            return Err(ConfigurationFault(fault.to_owned()).into());
+        }
         return Ok(Location::Sqlite(path.into()));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -105,6 +110,7 @@ pub(super) fn location(config: &Config) -> anyhow::Result<Location> {
                 cert_file: config.storage.cert_file.clone(),
                 key_file: config.storage.key_file.clone(),
             },
+            row_level_security: config.storage.row_level_security,
         }));
     }
     // Not the URL itself: it may hold a password.

@@ -6,6 +6,7 @@
 mod contains;
 pub(super) mod count;
 mod objects;
+pub(super) mod policy;
 mod search;
 
 use super::collection::Collection;

@@ -7,7 +7,7 @@ use super::schema_change::InstallError;
 use super::sql::{Query, SqlRows, SqlValue};
 use super::statement::Dialect;
 use super::store::Storage;
-use super::transaction::{Transaction, TransactionMode};
+use super::transaction::{Transaction, TransactionMode, Whose};
 
 /// The planner takes an empty table to be read fastest as a whole. Without that choice, only what
 /// has no index is still read so.
@@ -18,7 +18,7 @@ const NO_WHOLE_TABLES: &str = "SELECT set_config('enable_seqscan', 'off', true)"
 /// # Errors
 /// The database does not take a statement, or has failed.
 pub(super) async fn check(storage: &Storage, schema: &Schema) -> Result<Vec<String>, InstallError> {
-    let mut transaction = storage.transaction(TransactionMode::Write);
+    let mut transaction = storage.transaction(Whose::Everyone, TransactionMode::Write);
     let warnings = check_all(&mut transaction, schema, storage.dialect()).await;
     transaction.rollback().await;
     warnings

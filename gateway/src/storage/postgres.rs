@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep};
 use super::clock::Clock;
 use super::error::Error;
 use super::sql::{Query, SqlRows};
+use super::transaction::Whose;
 use connection::Plan;
 use connector::Connector;
 pub(super) use dedicated::Dedicated;
@@ -50,6 +51,8 @@ pub struct Options {
     pub max_waiters: u32,
     /// Whether connections are encrypted.
     pub tls: TlsOptions,
+    /// Whether the server itself lets each transaction reach its tenant's rows alone.
+    pub row_level_security: bool,
 }
 
 impl Options {
@@ -62,6 +65,7 @@ impl Options {
             acquire_timeout: Duration::from_millis(500),
             max_waiters: 256,
             tls: TlsOptions::default(),
+            row_level_security: false,
         }
     }
 }
@@ -71,6 +75,8 @@ impl Options {
 pub(super) struct Postgres {
     pool: Pool,
     connector: Connector,
+    /// Whether each transaction and each statement by itself says whose rows it is to reach.
+    row_level_security: bool,
 }
 
 impl Postgres {
@@ -88,22 +94,36 @@ impl Postgres {
             acquire_timeout: options.acquire_timeout,
             max_waiters: options.max_waiters,
         };
-        Ok(Self { pool: Pool::new(connector.clone(), pool_options), connector })
+        Ok(Self {
+            pool: Pool::new(connector.clone(), pool_options),
+            connector,
+            row_level_security: options.row_level_security,
+        })
     }
 
     async fn acquire(&self, deadline: Instant) -> Result<PooledConnection, Error> {
         self.pool.acquire(deadline).await
     }
 
+    pub(super) fn has_row_level_security(&self) -> bool {
+        self.row_level_security
+    }
+
+    /// What is said to the server of who asks; `None` where it does not look.
+    fn told(&self, whose: Whose) -> Option<Whose> {
+        self.row_level_security.then_some(whose)
+    }
+
     /// Run one statement by itself, on any connection.
     async fn run_once(
         &self,
         query: &Query,
+        whose: Whose,
         plan: Plan,
         deadline: Instant,
     ) -> Result<SqlRows, Failure> {
         let mut connection = self.acquire(deadline).await.map_err(Failure::Answered)?;
-        let rows = connection.run_alone(query, plan, deadline).await;
+        let rows = connection.run_alone(query, self.told(whose), plan, deadline).await;
         if let Err(Failure::Lost { .. }) = rows {
             self.pool.lost(connection.generation);
         }
@@ -111,11 +131,12 @@ impl Postgres {
     }
 
     /// Run one statement by itself, outside the path of requests: nobody waits for it, so it is
-    /// patient where a request would rather fail. It may run twice.
+    /// patient where a request would rather fail. It may run twice, and reach all tenants.
     pub(super) async fn run(&self, query: &Query) -> Result<SqlRows, Error> {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            match self.run_once(query, Plan::Kept, deadline).await.map_err(Error::from) {
+            let ran = self.run_once(query, Whose::Everyone, Plan::Kept, deadline).await;
+            match ran.map_err(Error::from) {
                 Err(Error::Unavailable | Error::PoolExhausted | Error::Saturated)
                     if Instant::now() + PATIENT_PAUSE < deadline =>
                 {
@@ -128,7 +149,7 @@ impl Postgres {
 
     /// A connection outside the pool.
     pub(super) async fn dedicated(&self) -> Result<Dedicated, Error> {
-        Dedicated::open(&self.connector).await
+        Dedicated::open(&self.connector, self.row_level_security).await
     }
 
     /// What the pool holds now.

@@ -10,6 +10,7 @@ mod apply;
 mod check;
 mod compare;
 mod counts;
+mod policies;
 mod rows;
 mod session;
 mod state;
@@ -187,6 +188,7 @@ pub(super) async fn install(
         apply::apply(session, &mut work, &mut pace).await?;
     }
     work.counts.set_limits(session).await?;
+    policies::set(session, schema).await?;
     let is_noted = applied.text.as_deref() == Some(text) && applied.pending.is_none();
     if !is_noted || !work.plan.steps.is_empty() {
         Applied::end(session, plugin, text).await?;

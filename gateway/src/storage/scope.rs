@@ -84,7 +84,7 @@ mod tests {
     use serde_json::json;
     use tokio::time::{Duration, Instant};
 
-    use super::super::transaction::TransactionMode;
+    use super::super::transaction::{TransactionMode, Whose};
     use super::super::{
         Change, Expiry, Location, Otherwise, Precondition, SessionOptions, Storage,
     };
@@ -142,7 +142,7 @@ mod tests {
             sql: format!("SELECT s.id FROM ({}) AS s ORDER BY 1", query.sql).into(),
             ..query
         };
-        let mut transaction = storage.transaction(TransactionMode::Read);
+        let mut transaction = storage.transaction(Whose::Everyone, TransactionMode::Read);
         let rows = transaction.run(query, deadline).await.expect("it runs");
         rows.values.into_iter().filter_map(SqlValue::into_text).collect()
     }

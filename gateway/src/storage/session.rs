@@ -17,7 +17,7 @@ use super::schema::{CollectionPlan, Schema};
 use super::select::{Context, Select};
 use super::sql::{Query, SqlRows, SqlValue};
 use super::sweep::{Cleaned, Sweep};
-use super::transaction::{Transaction, TransactionMode};
+use super::transaction::{Transaction, TransactionMode, Whose};
 use super::{Storage, Tenant};
 use crate::manifest::{Mode, TransactionIsolation};
 
@@ -73,14 +73,17 @@ impl Session {
         tenant: Tenant,
         options: SessionOptions,
     ) -> Self {
-        let transaction = storage.transaction(match options.mode {
-            Mode::Read => TransactionMode::Read,
-            Mode::Write => match options.isolation {
-                TransactionIsolation::ReadCommitted => TransactionMode::Write,
-                TransactionIsolation::Serializable => TransactionMode::Serializable,
+        let transaction = storage.transaction(
+            Whose::One(tenant),
+            match options.mode {
+                Mode::Read => TransactionMode::Read,
+                Mode::Write => match options.isolation {
+                    TransactionIsolation::ReadCommitted => TransactionMode::Write,
+                    TransactionIsolation::Serializable => TransactionMode::Serializable,
+                },
+                Mode::Autocommit => TransactionMode::Autocommit,
             },
-            Mode::Autocommit => TransactionMode::Autocommit,
-        });
+        );
         Self {
             storage,
             schema,
@@ -241,7 +244,7 @@ impl Session {
         writes: &[Write],
         checked: Vec<Checked<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
-        let mut transaction = self.storage.transaction(mode);
+        let mut transaction = self.storage.transaction(Whose::One(self.tenant), mode);
         let mut apply = Apply {
             tenant: self.tenant.key(),
             now: self.options.now,
@@ -339,7 +342,8 @@ impl Session {
         schema: &Schema,
         collections: &[String],
     ) -> Result<Cleaned, Error> {
-        let mut transaction = self.storage.transaction(TransactionMode::Write);
+        let mut transaction =
+            self.storage.transaction(Whose::One(self.tenant), TransactionMode::Write);
         let mut sweep = Sweep { transaction: &mut transaction, ..self.sweeping() };
         let cleaned = sweep.run(schema, collections).await;
         match &cleaned {

@@ -10,6 +10,7 @@ use rand::Rng as _;
 use super::changes::Changes;
 use super::clock::Clock;
 use super::cursor::Seal;
+use super::ddl::policy;
 use super::error::Error;
 use super::plan_check;
 use super::postgres::{self, PoolState, Postgres};
@@ -19,7 +20,7 @@ use super::session::{Session, SessionOptions};
 use super::sql::{Query, SqlRows, SqlValue};
 use super::sqlite::{self, Sqlite};
 use super::statement::Dialect;
-use super::transaction::{Transaction, TransactionMode};
+use super::transaction::{Transaction, TransactionMode, Whose};
 use crate::manifest::Manifest;
 
 /// Where the database is.
@@ -142,11 +143,31 @@ impl Storage {
             self.now(),
         );
         change.await?;
+        self.check_policies().await?;
         schema.warnings = plan_check::check(self, &schema).await?;
         let schema = Arc::new(schema);
         let mut installed = self.installed.write().unwrap_or_else(PoisonError::into_inner);
         installed.insert(manifest.name.clone(), Arc::clone(&schema));
         Ok(schema)
+    }
+
+    /// A role may be one that no policy holds for.
+    async fn check_policies(&self) -> Result<(), InstallError> {
+        if !self.has_row_level_security() {
+            return Ok(());
+        }
+        let active = self.run(policy::IS_ACTIVE, Vec::new()).await?;
+        match active.first_integer() {
+            Some(1) => Ok(()),
+            _ => Err(Error::Other(policy::BYPASSED.to_owned()).into()),
+        }
+    }
+
+    fn has_row_level_security(&self) -> bool {
+        match &self.backend {
+            Backend::Postgres(postgres) => postgres.has_row_level_security(),
+            Backend::Sqlite(_) => false,
+        }
     }
 
     /// Compile a manifest for this database. Nothing is changed.
@@ -247,10 +268,10 @@ impl Storage {
         &self.seal
     }
 
-    pub(super) fn transaction(&self, mode: TransactionMode) -> Transaction {
+    pub(super) fn transaction(&self, whose: Whose, mode: TransactionMode) -> Transaction {
         match &self.backend {
             Backend::Postgres(postgres) => {
-                Transaction::Postgres(postgres::Transaction::new(Arc::clone(postgres), mode))
+                Transaction::Postgres(postgres::Transaction::new(Arc::clone(postgres), whose, mode))
             }
             Backend::Sqlite(sqlite) => {
                 Transaction::Sqlite(sqlite::Transaction::new(Arc::clone(sqlite), mode))

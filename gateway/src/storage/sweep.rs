@@ -16,7 +16,7 @@ use super::error::Error;
 use super::schema::CollectionPlan;
 use super::sql::{Query, SqlValue};
 use super::statement::Dialect;
-use super::transaction::{Transaction, TransactionMode};
+use super::transaction::{Transaction, TransactionMode, Whose};
 use super::{Schema, Storage, Tenant};
 
 /// The texts that sweep one collection. Each answers with the tenant of every document it took.
@@ -268,7 +268,7 @@ impl Storage {
     /// One transaction: what was deleted is noted, or nothing was deleted.
     async fn sweep_batch(&self, due: &Due<'_>, limit: usize) -> Result<usize, Error> {
         let deadline = Instant::now() + BATCH_TIMEOUT;
-        let mut transaction = self.transaction(TransactionMode::Write);
+        let mut transaction = self.transaction(Whose::Everyone, TransactionMode::Write);
         let limit = SqlValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
         let binds = vec![SqlValue::Integer(due.oldest), limit];
         let rows = transaction.run(Query { sql: Arc::clone(due.sql), binds }, deadline).await?;

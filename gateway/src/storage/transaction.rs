@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::ddl::policy;
 use super::error::Error;
 use super::sql::{Query, SqlRows};
 use super::statement::Wall;
+use super::store::Tenant;
 use super::{postgres, sqlite};
 use crate::telemetry;
 
@@ -27,6 +29,26 @@ pub(super) enum TransactionMode {
     /// One statement that writes, by itself. `PostgreSQL` only. Once it is sent, a lost answer
     /// says nothing about what happened.
     AutocommitWrite,
+}
+
+/// Whose rows a transaction reaches. Every statement says so for itself; with
+/// `storage.row_level_security`, the policies that `ddl/policy.rs` gives to tables hold it to that.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Whose {
+    /// Those of one tenant.
+    One(Tenant),
+    /// Those of all, for work of the gateway's own.
+    Everyone,
+}
+
+impl Whose {
+    /// What stands behind SET, for the policies.
+    pub(super) fn setting(self) -> String {
+        match self {
+            Self::One(tenant) => format!("{} = '{}'", policy::SETTING, tenant.key()),
+            Self::Everyone => format!("{} = '{}'", policy::SETTING, policy::EVERYONE),
+        }
+    }
 }
 
 /// A transaction, or in autocommit mode the right to run statements by themselves.

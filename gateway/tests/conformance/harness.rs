@@ -44,7 +44,8 @@ macro_rules! on_both_databases {
 }
 pub(crate) use on_both_databases;
 
-/// Make each of these functions two tests of the storage layer alone, one for each database.
+/// Make each of these functions three tests of the storage layer alone: one for each database,
+/// and one for `PostgreSQL` with `storage.row_level_security`.
 ///
 /// A case is `async fn name(store: TestStore)`; what it declares is given by the function behind
 /// `declaring`, a `fn() -> serde_json::Value`.
@@ -62,6 +63,13 @@ macro_rules! stores_on_both_databases {
             async fn postgres() {
                 use $crate::harness::{Database, store::TestStore};
                 let database = Database::postgres().await;
+                super::$case(TestStore::open(database, &super::$declared()).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres_with_policies() {
+                use $crate::harness::{Database, store::TestStore};
+                let database = Database::postgres_with_policies().await;
                 super::$case(TestStore::open(database, &super::$declared()).await).await;
             }
         })+

@@ -32,6 +32,7 @@ mod postgres_server;
 mod postgres_tls;
 mod process;
 mod references;
+mod row_level_security;
 mod schema_changes;
 mod search;
 mod serializable;

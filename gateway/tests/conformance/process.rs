@@ -169,6 +169,7 @@ fn a_faulty_configuration_ends_with_78_and_says_what_to_do() {
     for (text, told) in [
         ("[server]\nlisten = \"0.0.0.0:0\"\n[storage]\nurl = \"sqlite:%\"\n", "loopback"),
         ("[storage]\nurl = \"mysql://x\"\n", "sqlite: or postgres://"),
+        ("[storage]\nurl = \"sqlite:%\"\nrow_level_security = true\n", "row_level_security"),
         ("[storag]\n", "storag"),
         ("[storage]\nurl = \"sqlite:%\"\n[plugins.x]\npath = \"missing.wasm\"\n", "missing.wasm"),
     ] {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::super::sql::{Query, SqlRows};
+use super::super::transaction::Whose;
 use super::connector::Connector;
 use super::error::Failure;
 use super::value::{as_parameters, as_typed_parameters, collect_rows};
@@ -19,6 +20,8 @@ pub(super) struct Connection {
     pub(super) statements: HashMap<Arc<str>, Statement>,
     /// False from before anything is sent that opens a transaction until its end was confirmed.
     pub(super) clean: bool,
+    /// Whose rows statements by themselves can reach, where the server looks and it is known.
+    pub(super) whose: Option<Whose>,
     /// Who serves it.
     pub(super) backend: Backend,
     /// The pool's count of failures when it was made; see `pool.rs`.
@@ -64,17 +67,24 @@ impl Connection {
         future::try_join_all(runs).await.map(drop)
     }
 
-    /// Run one statement outside a transaction.
+    /// Run one statement outside a transaction. Where the server is to know whose rows it can
+    /// reach, it is told on the way: each use of a connection says so for itself, so what an
+    /// earlier one has left says nothing to the next.
     pub(super) async fn run_alone(
         &mut self,
         query: &Query,
+        whose: Option<Whose>,
         plan: Plan,
         deadline: Instant,
     ) -> Result<SqlRows, Failure> {
         self.clean = false;
-        let answer = self.run(query, plan, None, deadline).await;
+        let told = self.whose.take();
+        let tell = whose.filter(|_| whose != told).map(|whose| format!("SET {}", whose.setting()));
+        let answer = self.run(query, plan, tell.as_deref(), deadline).await;
         // An error answer ends the statement's own transaction; else it may still be under way.
         self.clean = matches!(answer, Ok(_) | Err(Failure::Answered(_)));
+        // After an error it is told again: the error may be that of the telling.
+        self.whose = whose.filter(|_| answer.is_ok());
         answer.map(|answer| answer.rows)
     }
 

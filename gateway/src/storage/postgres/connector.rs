@@ -117,6 +117,7 @@ impl Connector {
             connector: self.clone(),
             statements: HashMap::new(),
             clean: true,
+            whose: None,
             backend,
             generation,
         })

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
+use super::super::transaction::Whose;
 use super::connection::{Connection, Plan};
 use super::connector::Connector;
 use super::error::classify;
@@ -14,6 +15,7 @@ use super::error::classify;
 /// Closed, and the lock with it, when it is dropped.
 pub(crate) struct Dedicated {
     connection: Connection,
+    row_level_security: bool,
 }
 
 /// Held while a schema is changed; any number but the lock's of the migrations.
@@ -30,13 +32,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Dedicated {
-    pub(super) async fn open(connector: &Connector) -> Result<Self, Error> {
+    pub(super) async fn open(
+        connector: &Connector,
+        row_level_security: bool,
+    ) -> Result<Self, Error> {
         let connection = connector.connect(0).await?;
-        // Who serves may not change tables.
-        let settings =
-            "RESET ROLE; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
-        connection.control(settings).await.map_err(|error| classify(&error))?;
-        Ok(Self { connection })
+        // Who serves may not change tables. The owner of a table is held to its policy, too.
+        let settings = format!(
+            "RESET ROLE; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
+             SET {}",
+            Whose::Everyone.setting()
+        );
+        connection.control(&settings).await.map_err(|error| classify(&error))?;
+        Ok(Self { connection, row_level_security })
     }
 
     /// Keep other gateways from changing the schema. Asked for again and again: a session that
@@ -60,6 +68,11 @@ impl Dedicated {
             sleep(PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Whether tables are to have a policy.
+    pub(in super::super) fn row_level_security(&self) -> bool {
+        self.row_level_security
     }
 
     /// Run one statement by itself.

@@ -7,6 +7,7 @@ use super::super::clock::Clock;
 use super::super::error::Error;
 use super::super::migrations;
 use super::super::statement::Dialect;
+use super::super::transaction::Whose;
 use super::Options;
 use super::connector::Connector;
 use super::error::classify;
@@ -30,6 +31,9 @@ impl MigrationConnection {
         let (client, driver) = connector.open().await?;
         let lock = client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
         lock.map_err(|error| classify(&error))?;
+        // Tables may have policies, and a migration is for the rows of all tenants.
+        let reach = client.batch_execute(&format!("SET {}", Whose::Everyone.setting())).await;
+        reach.map_err(|error| classify(&error))?;
         Ok(Self { client, driver })
     }
 

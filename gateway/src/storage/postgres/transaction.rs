@@ -1,5 +1,6 @@
 //! A transaction: one connection from its first statement to its end.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
-use super::super::transaction::TransactionMode;
+use super::super::transaction::{TransactionMode, Whose};
 use super::connection::{Answer, Plan};
 use super::error::{Failure, classify};
 use super::pool::PooledConnection;
@@ -16,6 +17,7 @@ use super::{Postgres, outcome};
 /// A transaction, or in autocommit mode the right to run statements by themselves.
 pub(crate) struct Transaction {
     postgres: Arc<Postgres>,
+    whose: Whose,
     mode: TransactionMode,
     /// Set by the first statement. Dropping it before the end closes the connection, and with it
     /// the server ends the transaction.
@@ -27,8 +29,12 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(in super::super) fn new(postgres: Arc<Postgres>, mode: TransactionMode) -> Self {
-        Self { postgres, mode, connection: None, number: None, broken: false }
+    pub(in super::super) fn new(
+        postgres: Arc<Postgres>,
+        whose: Whose,
+        mode: TransactionMode,
+    ) -> Self {
+        Self { postgres, whose, mode, connection: None, number: None, broken: false }
     }
 
     /// Run one statement. The first one takes the connection and carries BEGIN with it.
@@ -79,6 +85,15 @@ impl Transaction {
         }
     }
 
+    /// What begins it. The server forgets whose rows it could reach with its end.
+    fn begin(&self) -> Cow<'static, str> {
+        let begin = begin(self.mode);
+        match self.postgres.told(self.whose) {
+            Some(whose) => format!("{begin}; SET LOCAL {}", whose.setting()).into(),
+            None => begin.into(),
+        }
+    }
+
     async fn run_first(
         &mut self,
         query: &Query,
@@ -87,7 +102,7 @@ impl Transaction {
     ) -> Result<SqlRows, Failure> {
         let mut connection = self.postgres.acquire(deadline).await.map_err(Failure::Answered)?;
         connection.mark_dirty();
-        match connection.run(query, plan, Some(begin(self.mode)), deadline).await {
+        match connection.run(query, plan, Some(&self.begin()), deadline).await {
             Ok(Answer { rows, before }) => {
                 self.number = before;
                 self.connection = Some(connection);
@@ -140,9 +155,9 @@ impl Transaction {
         deadline: Instant,
         may_be_repeated: fn(&Failure) -> bool,
     ) -> Result<SqlRows, Failure> {
-        match self.postgres.run_once(query, plan, deadline).await {
+        match self.postgres.run_once(query, self.whose, plan, deadline).await {
             Err(failure) if may_be_repeated(&failure) => {
-                self.postgres.run_once(query, plan, deadline).await
+                self.postgres.run_once(query, self.whose, plan, deadline).await
             }
             rows => rows,
         }
@@ -176,7 +191,7 @@ impl Transaction {
         if self.broken {
             return Err(failed());
         }
-        let text = format!("{}; {sql}", begin(self.mode));
+        let text = format!("{}; {sql}", self.begin());
         let mut repeats = 0..1;
         loop {
             let mut connection = self.postgres.acquire(deadline).await?;

@@ -27,6 +27,14 @@ impl ChangeSession {
         }
     }
 
+    /// Whether tables are to have a policy; `None` where there are none.
+    pub(super) fn row_level_security(&self) -> Option<bool> {
+        match self {
+            Self::Postgres(connection) => Some(connection.row_level_security()),
+            Self::Sqlite(_) => None,
+        }
+    }
+
     /// Keep other gateways from changing the schema. A file of `SQLite` has one gateway only.
     pub(super) async fn lock(&mut self) -> Result<(), Error> {
         match self {

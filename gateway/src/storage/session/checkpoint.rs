@@ -8,7 +8,7 @@ use super::super::changes::ChangeSet;
 use super::super::checkpoint::{About, Checkpoint, Checkpoints, Difference, Scope};
 use super::super::document::Document;
 use super::super::error::Error;
-use super::super::transaction::{Transaction, TransactionMode};
+use super::super::transaction::{Transaction, TransactionMode, Whose};
 use super::{Mode, Schema, Session};
 
 impl Session {
@@ -114,7 +114,7 @@ impl Session {
     /// In autocommit mode, a call that writes has a transaction of its own.
     fn own_transaction(&self) -> Option<Transaction> {
         let own = self.options.mode == Mode::Autocommit;
-        own.then(|| self.storage.transaction(TransactionMode::Write))
+        own.then(|| self.storage.transaction(Whose::One(self.tenant), TransactionMode::Write))
     }
 
     fn checkpoints<'a>(

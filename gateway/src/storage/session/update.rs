@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::super::document::{Document, Value};
 use super::super::error::Error;
 use super::super::select::bind_arguments;
-use super::super::transaction::TransactionMode;
+use super::super::transaction::{TransactionMode, Whose};
 use super::super::update::{ChangePlan, ChangeWhere, Changed};
 use super::{Mode, Schema, Session};
 
@@ -89,7 +89,8 @@ impl Session {
     /// In autocommit mode a call has a transaction of its own: what came of it is checked before
     /// it lasts.
     async fn change_by_itself(&self, change: &ChangeWhere<'_>) -> Result<Changed, Error> {
-        let mut transaction = self.storage.transaction(TransactionMode::Write);
+        let mut transaction =
+            self.storage.transaction(Whose::One(self.tenant), TransactionMode::Write);
         let changed = change.run_alone(&mut transaction).await;
         match &changed {
             Ok(_) => transaction.commit().await?,

@@ -9,7 +9,12 @@ use tokio_postgres::NoTls;
 #[derive(Debug)]
 pub(crate) enum Database {
     Sqlite(TempDir),
-    Postgres { server: String, name: String },
+    Postgres {
+        server: String,
+        name: String,
+        /// Whether gateways on it have `storage.row_level_security`.
+        row_level_security: bool,
+    },
 }
 
 /// Set by `cargo xtask test` for the server that it has started.
@@ -38,12 +43,30 @@ impl Database {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("loggia_test_{}_{number}", std::process::id());
         administer(&server, &format!("CREATE DATABASE {name}")).await;
-        Self::Postgres { server, name }
+        Self::Postgres { server, name, row_level_security: false }
+    }
+
+    /// The same for a store with `storage.row_level_security`.
+    pub(crate) async fn postgres_with_policies() -> Self {
+        let mut database = Self::postgres().await;
+        database.set_row_level_security(true);
+        database
+    }
+
+    pub(crate) fn set_row_level_security(&mut self, on: bool) {
+        if let Self::Postgres { row_level_security, .. } = self {
+            *row_level_security = on;
+        }
+    }
+
+    /// Whether gateways on it have `storage.row_level_security`.
+    pub(crate) fn row_level_security(&self) -> bool {
+        matches!(self, Self::Postgres { row_level_security: true, .. })
     }
 
     /// Let the server end every connection to it.
     pub(crate) async fn terminate_connections(&self) {
-        if let Self::Postgres { server, name } = self {
+        if let Self::Postgres { server, name, .. } = self {
             let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity";
             administer(server, &format!("{terminate} WHERE datname = '{name}'")).await;
         }
@@ -53,7 +76,7 @@ impl Database {
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("loggia.db").display()),
-            Self::Postgres { server, name } => {
+            Self::Postgres { server, name, .. } => {
                 let (prefix, _) = server.rsplit_once('/').expect("the URL names a database");
                 format!("{prefix}/{name}")
             }
@@ -64,7 +87,7 @@ impl Database {
 impl Drop for Database {
     /// In a thread of its own, because a test's runtime does not let a drop wait for it.
     fn drop(&mut self) {
-        let Self::Postgres { server, name } = self else {
+        let Self::Postgres { server, name, .. } = self else {
             return;
         };
         let (server, dropped) = (server.clone(), name.clone());

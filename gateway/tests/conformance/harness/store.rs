@@ -158,6 +158,7 @@ pub(crate) fn location(database: &Database) -> Location {
         None => Location::Postgres(PostgresOptions {
             acquire_timeout: Duration::from_secs(60),
             max_waiters: 10_000,
+            row_level_security: database.row_level_security(),
             ..PostgresOptions::new(url)
         }),
     }
