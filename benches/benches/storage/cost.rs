@@ -19,16 +19,26 @@ enum Variant {
     Counted,
     /// The numbers of documents and bytes are kept.
     Statistics,
+    /// `PostgreSQL` keeps tenants apart by policies.
+    RowLevelSecurity,
 }
 
 impl Variant {
-    const ALL: [Self; 3] = [Self::Plain, Self::Counted, Self::Statistics];
+    /// `SQLite` has no policies.
+    fn all(backend: Backend) -> Vec<Self> {
+        let mut all = vec![Self::Plain, Self::Counted, Self::Statistics];
+        if matches!(backend, Backend::Postgres) {
+            all.push(Self::RowLevelSecurity);
+        }
+        all
+    }
 
     fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Counted => "a declared count, by one field and with a sum",
             Self::Statistics => "statistics",
+            Self::RowLevelSecurity => "row level security",
         }
     }
 
@@ -45,6 +55,9 @@ impl Variant {
     async fn open(self, backend: Backend) -> Result<Arc<Store>> {
         let statistics = matches!(self, Self::Statistics);
         let options = InstallOptions { statistics, ..InstallOptions::default() };
+        if matches!(self, Self::RowLevelSecurity) {
+            return Store::open_with_policies(&self.declared(), &options).await;
+        }
         Store::open(backend, &self.declared(), &options).await
     }
 }
@@ -62,8 +75,9 @@ enum Put {
 
 /// Measure and print all of them.
 pub(crate) async fn report(backend: Backend, budget: Budget) -> Result<()> {
+    let variants = Variant::all(backend);
     let mut stores = Vec::new();
-    for variant in Variant::ALL {
+    for variant in &variants {
         let store = variant.open(backend).await?;
         store.fill(0..DOCUMENTS, |number| job(format!("replaced-{number}"), number)).await?;
         stores.push(store);
@@ -77,7 +91,8 @@ pub(crate) async fn report(backend: Backend, budget: Budget) -> Result<()> {
         for in_flight in [1, 32] {
             let load = Load::new(budget.part(rounds), in_flight);
             let measured = in_turns(&stores, put, load, rounds).await;
-            print(put, in_flight, measured.with_context(|| format!("{put:?}"))?);
+            let measured = measured.with_context(|| format!("{put:?}"))?;
+            print(put, in_flight, &variants, measured);
         }
     }
     Ok(())
@@ -115,9 +130,9 @@ async fn run(store: &Arc<Store>, put: Put, load: Load, round: u32) -> Result<Mea
     load.run(store, work).await
 }
 
-fn print(put: Put, in_flight: usize, mut measured: Vec<Measured>) {
+fn print(put: Put, in_flight: usize, variants: &[Variant], mut measured: Vec<Measured>) {
     let plain = measured[0].per_second();
-    for (variant, measured) in Variant::ALL.into_iter().zip(&mut measured) {
+    for (variant, measured) in variants.iter().zip(&mut measured) {
         let name = match put {
             Put::New => "of a new document",
             Put::Replace => "that replaces",

@@ -64,7 +64,30 @@ impl Store {
         options: &InstallOptions,
     ) -> Result<Arc<Self>> {
         let database = backend.database()?;
-        let storage = Storage::open(&location(&database)).await?;
+        let location = location(&database);
+        Self::open_at(database, &location, declared, options).await
+    }
+
+    /// On `PostgreSQL`, with row level security.
+    pub(crate) async fn open_with_policies(
+        declared: &Json,
+        options: &InstallOptions,
+    ) -> Result<Arc<Self>> {
+        let database = Backend::Postgres.database()?;
+        let mut location = location(&database);
+        if let Location::Postgres(postgres) = &mut location {
+            postgres.row_level_security = true;
+        }
+        Self::open_at(database, &location, declared, options).await
+    }
+
+    async fn open_at(
+        database: Database,
+        location: &Location,
+        declared: &Json,
+        options: &InstallOptions,
+    ) -> Result<Arc<Self>> {
+        let storage = Storage::open(location).await?;
         let mut manifest = json!({
             "name": "bench", "version": "0.1.0", "summary": "Benchmarks",
             "operations": [{"name": "get", "method": "GET", "path": "/get", "summary": "None"}],
