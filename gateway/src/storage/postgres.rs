@@ -83,7 +83,7 @@ impl Postgres {
     /// Bring the gateway's own tables up to date and make the pool.
     pub(super) async fn open(options: &Options, clock: Arc<Clock>) -> Result<Self, Error> {
         let connector = Connector::new(options, clock)?;
-        let mut migration = MigrationConnection::of(&connector).await?;
+        let mut migration = first_connection(&connector).await?;
         // Before the tables, so that they are given to it as they are made.
         let role = migration.serving_role().await?;
         migration.up().await?;
@@ -156,6 +156,19 @@ impl Postgres {
     pub(super) fn pool(&self) -> PoolState {
         self.pool.state()
     }
+}
+
+/// A server that is busy may answer late, and at the start nobody waits for it but the operator. One
+/// that refuses is not asked again.
+async fn first_connection(connector: &Connector) -> Result<MigrationConnection, Error> {
+    for _ in 0..2 {
+        let asked = Instant::now();
+        match MigrationConnection::of(connector).await {
+            Err(Error::Unavailable) if asked.elapsed() >= connector::CONNECT_TIMEOUT => {}
+            opened => return opened,
+        }
+    }
+    MigrationConnection::of(connector).await
 }
 
 /// Between two tries of a statement that nobody waits for.
