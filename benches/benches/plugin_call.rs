@@ -69,7 +69,7 @@ impl Called {
     async fn times(&self, times: u64, request: &Request) -> Result<Duration> {
         let began = Instant::now();
         for _ in 0..times {
-            self.plugin.call(request, self.options(), std::future::pending()).await?;
+            self.plugin.call(request, &self.options(), std::future::pending()).await?;
         }
         Ok(began.elapsed())
     }
@@ -93,6 +93,7 @@ impl Called {
                 log_bytes: limits.log_bytes,
                 waiting_requests: limits.waiting_requests,
             },
+            settings: self.plugin.default_settings(),
         }
     }
 }

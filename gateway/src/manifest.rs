@@ -350,6 +350,14 @@ impl Manifest {
         if faults.is_empty() { Ok(manifest) } else { Err(faults) }
     }
 
+    /// What each setting is where the operator says nothing: a JSON object.
+    #[must_use]
+    pub fn default_settings(&self) -> Value {
+        let settings = self.settings.get("properties").and_then(Value::as_object);
+        let settings = settings.into_iter().flatten();
+        settings.filter_map(|(name, of)| Some((name.clone(), of.get("default")?.clone()))).collect()
+    }
+
     /// A snapshot needs no stricter isolation, and a call by itself has nothing to isolate.
     fn isolation_faults(&self) -> Vec<String> {
         let operations = self.operations.iter().enumerate();

@@ -41,6 +41,7 @@ use waiting::Waiting;
 pub struct Plugin {
     manifest: Manifest,
     schema: Arc<Schema>,
+    default_settings: Arc<str>,
     storage: Arc<Storage>,
     instances: Instances,
     retry: Retry,
@@ -57,7 +58,7 @@ pub struct Retry {
 }
 
 /// How one request is to be run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CallOptions {
     /// Whose documents.
     pub tenant: Tenant,
@@ -69,6 +70,8 @@ pub struct CallOptions {
     pub deadline: Instant,
     /// What it may consume.
     pub limits: Limits,
+    /// The plugin's settings for the tenant: a JSON object.
+    pub settings: Arc<str>,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -82,6 +85,12 @@ impl Plugin {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The settings of a tenant for which the operator has set none: a JSON object.
+    #[must_use]
+    pub fn default_settings(&self) -> Arc<str> {
+        Arc::clone(&self.default_settings)
     }
 
     /// Calls under way.
@@ -98,12 +107,12 @@ impl Plugin {
     pub async fn call(
         &self,
         request: &Request,
-        options: CallOptions,
+        options: &CallOptions,
         gone: impl Future<Output = ()>,
     ) -> Result<Response, Failed> {
         let _in_call = InCall::new(&self.in_calls);
         let mut gone = pin!(gone);
-        let mut waiting = Waiting::new(self, &options);
+        let mut waiting = Waiting::new(self, options);
         let mut now = self.storage.now();
         loop {
             match self.run_with_retries(request, now, options).await {
@@ -113,7 +122,7 @@ impl Plugin {
                     return Err(Failed { error: error::bad_output(why), kept: true });
                 }
                 Err(Failed { error: CallError::Wait(wish), kept: false }) => {
-                    now = waiting.wait(self, &options, wish, now, &mut gone).await?;
+                    now = waiting.wait(self, options, wish, now, &mut gone).await?;
                 }
                 answer => return answer,
             }
@@ -125,7 +134,7 @@ impl Plugin {
         &self,
         request: &Request,
         now: i64,
-        options: CallOptions,
+        options: &CallOptions,
     ) -> Result<Response, Failed> {
         let room =
             tokio::time::timeout_at(options.deadline, self.instances.runtime.room_for_call());
@@ -153,7 +162,7 @@ impl Plugin {
         &self,
         request: &Request,
         now: i64,
-        options: CallOptions,
+        options: &CallOptions,
     ) -> Result<Response, Failed> {
         let mut instance = self.instance(options).await?;
         let session = self.session(now, options);
@@ -176,7 +185,7 @@ impl Plugin {
     }
 
     /// A component may run code when it is instantiated, so that has a deadline, too.
-    async fn instance(&self, options: CallOptions) -> Result<Instance, CallError> {
+    async fn instance(&self, options: &CallOptions) -> Result<Instance, CallError> {
         let instantiating = self.instances.take(options.tenant);
         match tokio::time::timeout_at(options.deadline, instantiating).await {
             Ok(made) => made.map_err(|error| CallError::Instantiation(format!("{error:#}"))),
@@ -184,7 +193,7 @@ impl Plugin {
         }
     }
 
-    fn session(&self, now: i64, options: CallOptions) -> crate::storage::Session {
+    fn session(&self, now: i64, options: &CallOptions) -> crate::storage::Session {
         let session_options = SessionOptions {
             mode: options.mode,
             isolation: options.isolation,
@@ -215,12 +224,17 @@ async fn handle(
     session: crate::storage::Session,
     request: &Request,
     now: i64,
-    options: CallOptions,
+    options: &CallOptions,
 ) -> (Result<Answer, CallError>, crate::storage::Session) {
     let span = tracing::Span::current();
     let budget = Budget::new(options.limits, options.deadline);
     let Instance { store, guest, .. } = instance;
-    store.data_mut().call = Some(CallState { session, budget, span: span.clone() });
+    store.data_mut().call = Some(CallState {
+        session,
+        budget,
+        settings: Arc::clone(&options.settings),
+        span: span.clone(),
+    });
     store.set_epoch_deadline(1);
     let request = convert::request(request, now);
     let called = guest.loggia_plugin_handler().call_handle(&mut *store, &request);

@@ -60,6 +60,7 @@ mod plugin;
 mod problem;
 mod request;
 mod response;
+mod settings;
 pub mod storage;
 mod timestamp;
 mod uuid;
@@ -69,6 +70,7 @@ pub use self::plugin::Plugin;
 pub use self::problem::{Failure, Problem, Wait};
 pub use self::request::{Principal, Request};
 pub use self::response::Response;
+pub use self::settings::settings;
 pub use self::storage::{
     Collection, Document, Expiry, Outcome, Page, Precondition, Rows, Value, Version, Write,
     Written, apply, checkpoint, delete_where, select, sweep, update_where,

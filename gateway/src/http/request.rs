@@ -113,7 +113,7 @@ async fn call(
     // Lives as long as hyper waits for the answer, which it does while there is a client.
     let (_here, left) = oneshot::channel::<()>();
     let gone = async move { drop(left.await) };
-    let work = async move { route.plugin.call(&request, options, gone).await };
+    let work = async move { route.plugin.call(&request, &options, gone).await };
     match tokio::spawn(work.in_current_span()).await {
         Ok(answer) => Ok(answer?),
         Err(error) => {
@@ -143,6 +143,7 @@ fn call_options(gateway: &Gateway, route: &Route) -> CallOptions {
             log_bytes: limits.log_bytes,
             waiting_requests: limits.waiting_requests,
         },
+        settings: route.plugin.default_settings(),
     }
 }
 

@@ -3,10 +3,12 @@
 //! An error that ends the request is not given to the guest: it becomes a trap, so that the guest
 //! cannot go on as if nothing had happened.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 use wasmtime::{Error, Result, Store, UpdateDeadline};
 
-use super::bindings::loggia::plugin::{checkpoints, logging, storage, types};
+use super::bindings::loggia::plugin::{checkpoints, logging, settings, storage, types};
 use super::budget::{Budget, Memory};
 use super::convert;
 use super::engine::Runtime;
@@ -24,6 +26,8 @@ pub(super) struct HostState {
 pub(super) struct CallState {
     pub(super) session: Session,
     pub(super) budget: Budget,
+    /// The plugin's settings for the tenant.
+    pub(super) settings: Arc<str>,
     /// The span that log lines of the plugin belong to: tenant, plugin, request.
     pub(super) span: tracing::Span,
 }
@@ -193,6 +197,13 @@ impl checkpoints::Host for HostState {
 
     async fn delete(&mut self, ids: Vec<String>) -> Result<std::result::Result<u64, types::Error>> {
         for_guest(self.storage_call()?.session.delete_checkpoints(&ids).await)
+    }
+}
+
+impl settings::Host for HostState {
+    async fn get(&mut self) -> Result<String> {
+        let call = self.call.as_ref().ok_or_else(|| Error::msg(NO_CALL))?;
+        Ok(call.settings.as_ref().to_owned())
     }
 }
 

@@ -87,6 +87,7 @@ impl Plugin {
             tracing::warn!(plugin = manifest.name, "{warning}");
         }
         Ok(Self {
+            default_settings: manifest.default_settings().to_string().into(),
             manifest,
             schema,
             storage: Arc::clone(storage),
