@@ -1,6 +1,5 @@
 //! The gateway as the benchmarks configure it: the defaults, and one plugin.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -37,13 +36,7 @@ pub fn configuration(url: &str, isolation: Isolation) -> Result<Config> {
     configuration.storage.url = url.to_owned();
     configuration.storage.acquire_timeout_ms = ACQUIRE_TIMEOUT_MS;
     configuration.limits.request_ms = REQUEST_TIMEOUT_MS;
-    let plugin = Plugin {
-        path: component()?,
-        sha256: None,
-        isolation,
-        max_requests_per_instance: 1_000,
-        allow: BTreeSet::new(),
-    };
+    let plugin = Plugin { isolation, ..Plugin::at(component()?) };
     configuration.plugins.insert(PLUGIN.to_owned(), plugin);
     Ok(configuration)
 }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ConfigurationFault;
-use crate::config::{Config, Plugin as PluginConfig};
+use crate::config::{Config, KeyPath, Plugin as PluginConfig};
 use crate::http::{Gateway, Server};
 use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
 use crate::storage::{Background, Location, PostgresOptions, Storage, TlsOptions};
@@ -54,7 +54,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// The first of these that fails, with what to do about it.
 pub async fn start(config: &Config) -> anyhow::Result<Started> {
-    let runtime = Runtime::new(config.limits.plugin_memory_bytes)
+    let runtime = Runtime::new(config.largest_plugin_memory_bytes())
         .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
     start_with(config, &runtime).await
 }
@@ -89,12 +89,14 @@ fn sweep_interval(config: &Config) -> Option<Duration> {
 }
 
 pub(super) fn location(config: &Config) -> anyhow::Result<Location> {
-    let url = config.storage.resolve_url().map_err(|e| ConfigurationFault(e.to_string()))?;
+    let fault = |key, what: String| ConfigurationFault(config.fault(key, what).to_string());
+    let of_storage = |key| KeyPath::of("storage").key(key);
+    let url = config.storage.resolve_url().map_err(|(key, what)| fault(key, what))?;
     if let Some(path) = url.strip_prefix("sqlite:") {
         if config.storage.row_level_security {
-            let fault = "storage.row_level_security is PostgreSQL's: SQLite has none. Remove it, \
-                         or let storage.url name a PostgreSQL database";
-            return Err(ConfigurationFault(fault.to_owned()).into());
+            let what = "SQLite has no row level security. Remove this, or let storage.url name a \
+                        PostgreSQL database";
+            return Err(fault(of_storage("row_level_security"), what.to_owned()).into());
         }
         return Ok(Location::Sqlite(path.into()));
     }
@@ -114,8 +116,8 @@ pub(super) fn location(config: &Config) -> anyhow::Result<Location> {
         }));
     }
     // Not the URL itself: it may hold a password.
-    let fault = "storage.url must begin with sqlite: or postgres://";
-    Err(ConfigurationFault(fault.to_owned()).into())
+    let what = "it must begin with sqlite: or postgres://".to_owned();
+    Err(fault(of_storage("url"), what).into())
 }
 
 async fn load_plugins(

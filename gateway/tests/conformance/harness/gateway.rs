@@ -1,6 +1,5 @@
 //! The gateway under test: started as `loggia serve` starts it.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use loggia::cli::{Started, start, start_with};
-use loggia::config::{Config, Isolation, Plugin};
+use loggia::config::{Config, Plugin};
 use loggia::http::Gateway;
 use loggia::plugin::Runtime;
 use loggia::storage::Background;
@@ -51,7 +50,7 @@ impl TestGateway {
         // matter, but for those that set it.
         configuration.storage.acquire_timeout_ms = 10_000;
         for name in ["chat-sessions", "faults"] {
-            configuration.plugins.insert(name.to_owned(), plugin(name));
+            configuration.plugins.insert(name.to_owned(), Plugin::at(plugin_path(name)));
         }
         configure(&mut configuration);
         Self::serve(configuration, Arc::new(database)).await.unwrap()
@@ -159,17 +158,6 @@ impl Drop for TestGateway {
 fn engine() -> &'static Runtime {
     static ENGINE: OnceLock<Runtime> = OnceLock::new();
     ENGINE.get_or_init(|| Runtime::new(Config::default().limits.plugin_memory_bytes).unwrap())
-}
-
-fn plugin(name: &str) -> Plugin {
-    let path = plugin_path(name);
-    Plugin {
-        path,
-        sha256: None,
-        isolation: Isolation::Tenant,
-        max_requests_per_instance: 1_000,
-        allow: BTreeSet::new(),
-    }
 }
 
 /// The component that `cargo xtask test` has built.

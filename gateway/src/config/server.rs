@@ -1,0 +1,34 @@
+//! `[server]`: listeners and connections.
+
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Where clients connect to. Without a tenant, only a loopback address is accepted.
+    pub listen: SocketAddr,
+    /// More connections than this wait to be accepted.
+    pub max_connections: usize,
+    /// How long a connection may take to send a request's headers, in milliseconds. An idle
+    /// connection is closed after it, too.
+    pub header_timeout_ms: u64,
+    /// From the end of the headers to the end of the body, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// How long requests under way may take after the signal to stop, in milliseconds.
+    pub shutdown_grace_ms: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            max_connections: 2_000,
+            header_timeout_ms: 5_000,
+            body_timeout_ms: 30_000,
+            shutdown_grace_ms: 10_000,
+        }
+    }
+}
