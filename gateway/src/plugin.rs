@@ -12,8 +12,10 @@ mod error;
 mod host;
 mod instance;
 mod load;
+mod log;
 mod message;
 mod waiting;
+mod wasi;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,8 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rand::RngExt as _;
-use tokio::time::Instant;
-use tracing::Instrument as _;
+use tokio::time::{Instant, timeout_at};
 
 use crate::manifest::{Manifest, Mode, TransactionIsolation};
 use crate::storage::{Schema, SessionOptions, Storage, Tenant};
@@ -136,8 +137,7 @@ impl Plugin {
         now: i64,
         options: &CallOptions,
     ) -> Result<Response, Failed> {
-        let room =
-            tokio::time::timeout_at(options.deadline, self.instances.runtime.room_for_call());
+        let room = timeout_at(options.deadline, self.instances.runtime.room_for_call());
         let _room = room.await.map_err(|_elapsed| CallError::NoCapacity)?;
         let mut run = 0;
         loop {
@@ -187,7 +187,7 @@ impl Plugin {
     /// A component may run code when it is instantiated, so that has a deadline, too.
     async fn instance(&self, options: &CallOptions) -> Result<Instance, CallError> {
         let instantiating = self.instances.take(options.tenant);
-        match tokio::time::timeout_at(options.deadline, instantiating).await {
+        match timeout_at(options.deadline, instantiating).await {
             Ok(made) => made.map_err(|error| CallError::Instantiation(format!("{error:#}"))),
             Err(_elapsed) => Err(CallError::Breach(Breach::Request)),
         }
@@ -226,24 +226,29 @@ async fn handle(
     now: i64,
     options: &CallOptions,
 ) -> (Result<Answer, CallError>, crate::storage::Session) {
-    let span = tracing::Span::current();
-    let budget = Budget::new(options.limits, options.deadline);
     let Instance { store, guest, .. } = instance;
-    store.data_mut().call = Some(CallState {
+    let budget = Budget::new(options.limits, options.deadline);
+    store.data_mut().begin_call(CallState {
         session,
         budget,
         settings: Arc::clone(&options.settings),
-        span: span.clone(),
     });
     store.set_epoch_deadline(1);
     let request = convert::request(request, now);
     let called = guest.loggia_plugin_handler().call_handle(&mut *store, &request);
-    let called = called.instrument(span).await;
+    let called = timeout_at(options.deadline + GRACE, called).await;
     let refused_memory = store.data().memory.refused;
-    let call = store.data_mut().call.take().expect("only this function takes the call's state");
-    let answer = called.map_err(|trap| CallError::from_trap(&trap, refused_memory));
+    let call = store.data_mut().end_call();
+    let answer = match called {
+        Ok(called) => called.map_err(|trap| CallError::from_trap(&trap, refused_memory)),
+        Err(_elapsed) => Err(CallError::Breach(Breach::Request)),
+    };
     (answer, call.session)
 }
+
+/// Ticks end a guest that computes past its deadline, and the session ends its storage calls. This
+/// is for one that sleeps. It comes later, so that no storage call is cut short on its way.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// What a handler returns.
 type Answer = Result<handler::Response, handler::Failure>;

@@ -45,6 +45,9 @@ pub enum Breach {
     /// The guest asked for more memory or table elements, was refused, and trapped.
     #[error("plugin_memory_bytes")]
     Memory,
+    /// Too many streams, timers and the like at a time.
+    #[error("handles")]
+    Handles,
     /// Too many storage calls.
     #[error("storage_calls")]
     StorageCalls,
@@ -68,12 +71,11 @@ pub(super) struct Budget {
     pub(super) deadline: Instant,
     cpu_ticks: u32,
     storage_calls: u32,
-    log_bytes: usize,
 }
 
 impl Budget {
     pub(super) fn new(limits: Limits, deadline: Instant) -> Self {
-        Self { limits, deadline, cpu_ticks: 0, storage_calls: 0, log_bytes: 0 }
+        Self { limits, deadline, cpu_ticks: 0, storage_calls: 0 }
     }
 
     /// Called once for each epoch in which the guest runs. A guest that waits for the host does
@@ -100,12 +102,6 @@ impl Budget {
             return Err(Breach::StorageCalls);
         }
         Ok(())
-    }
-
-    /// Whether a log message of this length still fits.
-    pub(super) fn take_log_bytes(&mut self, length: usize) -> bool {
-        self.log_bytes = self.log_bytes.saturating_add(length);
-        self.log_bytes <= self.limits.log_bytes
     }
 }
 

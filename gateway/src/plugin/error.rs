@@ -1,5 +1,7 @@
 //! How a call can end other than with a response, and what makes a response acceptable.
 
+use wasmtime_wasi::ResourceTableError;
+
 use super::bindings::exports::loggia::plugin::handler;
 use super::budget::{Breach, Limits};
 use super::host::EndsRequest;
@@ -81,6 +83,9 @@ impl CallError {
         }
         if let Some(EndsRequest(error)) = trap.downcast_ref::<EndsRequest>() {
             return error.clone().into();
+        }
+        if let Some(ResourceTableError::Full) = trap.downcast_ref() {
+            return Self::Breach(Breach::Handles);
         }
         if refused_memory {
             return Self::Breach(Breach::Memory);

@@ -7,18 +7,24 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use wasmtime::{Error, Result, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use super::bindings::loggia::plugin::{checkpoints, logging, settings, storage, types};
 use super::budget::{Budget, Memory};
 use super::convert;
 use super::engine::Runtime;
+use super::log::LogRoom;
+use super::wasi::Wasi;
 use crate::storage::{About, Session};
 
 /// The state behind one instance. `call` is set for the time of a call.
 #[derive(Debug)]
 pub(super) struct HostState {
     pub(super) memory: Memory,
-    pub(super) call: Option<CallState>,
+    call: Option<CallState>,
+    log: Arc<LogRoom>,
+    /// Made when the guest first asks for it.
+    wasi: Option<Box<Wasi>>,
 }
 
 /// What belongs to the call under way.
@@ -28,8 +34,6 @@ pub(super) struct CallState {
     pub(super) budget: Budget,
     /// The plugin's settings for the tenant.
     pub(super) settings: Arc<str>,
-    /// The span that log lines of the plugin belong to: tenant, plugin, request.
-    pub(super) span: tracing::Span,
 }
 
 /// A storage error that ends the request, on its way through the guest's stack.
@@ -39,7 +43,8 @@ pub(super) struct EndsRequest(pub(super) crate::storage::Error);
 
 /// A store whose guest is stopped when a budget is used up.
 pub(super) fn new_store(runtime: &Runtime, memory_bytes: usize) -> Store<HostState> {
-    let state = HostState { memory: Memory::new(memory_bytes), call: None };
+    let memory = Memory::new(memory_bytes);
+    let state = HostState { memory, call: None, log: LogRoom::new(), wasi: None };
     let mut store = Store::new(runtime.engine(), state);
     store.limiter(|state| &mut state.memory);
     store.epoch_deadline_callback(|mut context| {
@@ -52,6 +57,24 @@ pub(super) fn new_store(runtime: &Runtime, memory_bytes: usize) -> Store<HostSta
 }
 
 impl HostState {
+    pub(super) fn begin_call(&mut self, call: CallState) {
+        self.log.refill(call.budget.limits.log_bytes);
+        self.memory.refused = false;
+        self.call = Some(call);
+    }
+
+    pub(super) fn end_call(&mut self) -> CallState {
+        if let Some(wasi) = &self.wasi {
+            wasi.end_lines();
+        }
+        self.call.take().expect("a call that ends has begun")
+    }
+
+    /// Whether the instance can serve another request.
+    pub(super) fn is_tidy(&mut self) -> bool {
+        self.wasi.as_mut().is_none_or(|wasi| wasi.is_tidy())
+    }
+
     fn tick(&mut self) -> Result<()> {
         match &mut self.call {
             Some(call) => Ok(call.budget.tick(call.session.first_write())?),
@@ -209,24 +232,14 @@ impl settings::Host for HostState {
 
 impl logging::Host for HostState {
     async fn log(&mut self, level: logging::Level, message: String) -> Result<()> {
-        let call = self.call.as_mut().ok_or_else(|| Error::msg(NO_CALL))?;
-        if call.budget.take_log_bytes(message.len()) {
-            let _entered = call.span.enter();
-            log_line(level, &message);
-        }
+        self.call.as_ref().ok_or_else(|| Error::msg(NO_CALL))?;
+        self.log.log(level, &message);
         Ok(())
     }
 }
 
-/// Control characters could forge lines of the log or steer a terminal.
-fn log_line(level: logging::Level, message: &str) {
-    let message: String =
-        message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    match level {
-        logging::Level::Trace => tracing::trace!(target: "plugin", "{message}"),
-        logging::Level::Debug => tracing::debug!(target: "plugin", "{message}"),
-        logging::Level::Info => tracing::info!(target: "plugin", "{message}"),
-        logging::Level::Warn => tracing::warn!(target: "plugin", "{message}"),
-        logging::Level::Error => tracing::error!(target: "plugin", "{message}"),
+impl WasiView for HostState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.log))).view()
     }
 }

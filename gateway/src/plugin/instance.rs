@@ -17,16 +17,25 @@ use crate::storage::Tenant;
 
 /// Idle instances of one plugin, of all tenants together.
 const MAX_IDLE: usize = 64;
-/// An instance that has grown beyond this is not kept.
-const MAX_IDLE_MEMORY_BYTES: usize = 8 << 20;
+/// An instance that has grown by more than this is not kept.
+const MAX_GROWTH_BYTES: usize = 8 << 20;
 
 /// One instance with its store.
 pub(super) struct Instance {
     pub(super) store: Store<HostState>,
     pub(super) guest: Guest,
     served: u32,
+    /// What its memories had when it was made.
+    first_bytes: usize,
     /// Held while it is idle.
     idle_room: Option<OwnedSemaphorePermit>,
+}
+
+impl Instance {
+    fn is_worn(&mut self, max_requests: u32) -> bool {
+        let grown = self.store.data().memory.used() - self.first_bytes;
+        self.served >= max_requests || grown > MAX_GROWTH_BYTES || !self.store.data_mut().is_tidy()
+    }
 }
 
 /// Makes instances of one plugin and keeps the warm ones.
@@ -74,7 +83,8 @@ impl Instances {
     pub(super) async fn fresh(&self) -> Result<Instance> {
         let mut store = new_store(&self.runtime, self.memory_bytes);
         let guest = self.pre.instantiate_async(&mut store).await?;
-        Ok(Instance { store, guest, served: 0, idle_room: None })
+        let first_bytes = store.data().memory.used();
+        Ok(Instance { store, guest, served: 0, first_bytes, idle_room: None })
     }
 
     fn take_idle(&self, tenant: Tenant) -> Option<Instance> {
@@ -87,9 +97,7 @@ impl Instances {
     /// After a request that has ended in order.
     pub(super) fn give_back(&self, tenant: Tenant, mut instance: Instance) {
         instance.served += 1;
-        let worn = instance.served >= self.max_requests
-            || instance.store.data().memory.used() > MAX_IDLE_MEMORY_BYTES;
-        if self.isolation == Isolation::Request || worn {
+        if self.isolation == Isolation::Request || instance.is_worn(self.max_requests) {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@
 
 mod client;
 pub(crate) mod cluster;
+pub(crate) mod component;
 mod database;
 pub(crate) mod faults;
 mod gateway;

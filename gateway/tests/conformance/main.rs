@@ -46,3 +46,4 @@ mod transactions;
 mod update_where;
 mod values;
 mod waits;
+mod wasi;
