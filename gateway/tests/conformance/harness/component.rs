@@ -1,9 +1,8 @@
 //! Components from WebAssembly text, for what no compiler would make: begin reading at [`Guest`].
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use loggia::config::{Config, Isolation, Plugin};
+use loggia::config::{Config, Plugin};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -45,7 +44,7 @@ pub(crate) const STORED: &str = "/v1/by-hand/stored";
 impl Guest {
     /// Serve it, beside what the configuration has already.
     pub(crate) fn serve(&self, config: &mut Config) {
-        config.plugins.insert(NAME.to_owned(), plugin(&self.file()));
+        config.plugins.insert(NAME.to_owned(), Plugin::at(self.file()));
     }
 
     /// The component in a file.
@@ -171,17 +170,6 @@ fn encode(mut module: Vec<u8>, interface: &str) -> Vec<u8> {
     let world = resolve.select_world(&[package], Some("guest")).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
-}
-
-/// A plugin as the configuration names it, with the defaults.
-fn plugin(path: &Path) -> Plugin {
-    Plugin {
-        path: path.to_owned(),
-        sha256: None,
-        isolation: Isolation::Tenant,
-        max_requests_per_instance: 1_000,
-        allow: BTreeSet::new(),
-    }
 }
 
 /// As much of WASI as the tests import.
