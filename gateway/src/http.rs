@@ -4,10 +4,12 @@
 //! hyper and chooses a status for the gateway's own errors; it knows nothing of WebAssembly or SQL.
 
 mod body;
+mod mismatch;
 mod parameter;
 mod problem;
 mod request;
 mod response;
+mod role;
 mod route;
 mod server;
 mod trace;

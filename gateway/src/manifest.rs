@@ -9,11 +9,19 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use json_schema::compile_schema;
+pub use operation::{
+    Mode, OperationDeclaration, OperationLimits, RequestDeclaration, ResponseDeclaration, Role,
+    TransactionIsolation, is_json,
+};
 pub use statement::{
     Conditions, DeleteDeclaration, Locked, ScopeDeclaration, SelectDeclaration,
     StatementDeclaration, UpdateDeclaration,
 };
 
+mod check;
+mod json_schema;
+mod operation;
 mod statement;
 
 /// The JSON Schema that every manifest must satisfy.
@@ -46,6 +54,9 @@ pub struct Manifest {
     pub statements: Vec<StatementDeclaration>,
     /// The requests that it answers.
     pub operations: Vec<OperationDeclaration>,
+    /// JSON Schemas that those of collections, requests and responses may refer to, by name.
+    #[serde(default)]
+    pub schemas: Map<String, Value>,
     /// Request headers that its handler wants to see.
     #[serde(default)]
     pub headers: Vec<String>,
@@ -246,92 +257,8 @@ pub enum OnDelete {
     Restrict,
 }
 
-/// One operation: a route and how it runs.
-#[derive(Clone, Debug, Deserialize)]
-pub struct OperationDeclaration {
-    /// Its name, by which the handler knows it.
-    pub name: String,
-    /// The HTTP method.
-    pub method: String,
-    /// The template below `/v1/{plugin}`.
-    pub path: String,
-    /// One sentence for the API's documentation.
-    pub summary: String,
-    mode: Option<Mode>,
-    #[serde(default)]
-    isolation: TransactionIsolation,
-    /// JSON Schemas of path and query parameters, by name.
-    #[serde(default)]
-    pub params: Map<String, Value>,
-    /// Query parameters that must be given.
-    #[serde(default)]
-    pub required: Vec<String>,
-    /// The body that it takes.
-    pub request: Option<RequestDeclaration>,
-    /// What it needs beyond the default limits.
-    #[serde(default)]
-    pub limits: OperationLimits,
-}
-
-impl OperationDeclaration {
-    /// How its storage calls are put into a transaction.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        self.mode.unwrap_or(if self.method == "GET" { Mode::Read } else { Mode::Write })
-    }
-
-    /// How its transaction stands to concurrent ones.
-    #[must_use]
-    pub fn isolation(&self) -> TransactionIsolation {
-        self.isolation
-    }
-}
-
-/// The body that an operation takes.
-#[derive(Clone, Debug, Deserialize)]
-pub struct RequestDeclaration {
-    /// Its media type, without parameters.
-    pub content_type: String,
-}
-
-/// What an operation needs beyond the default limits.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub struct OperationLimits {
-    /// The largest request body, in bytes.
-    pub body_bytes: Option<usize>,
-    /// The largest document, in bytes.
-    pub document_bytes: Option<usize>,
-    /// The largest response body, in bytes.
-    pub response_bytes: Option<usize>,
-    /// The deadline of the whole request, in milliseconds.
-    pub request_ms: Option<u64>,
-}
-
-/// How an operation's storage calls are put into a transaction.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// One read-only snapshot.
-    Read,
-    /// One transaction.
-    Write,
-    /// Each call commits by itself.
-    Autocommit,
-}
-
-/// How a transaction that writes stands to concurrent ones.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "snake_case")]
-pub enum TransactionIsolation {
-    /// Each statement sees what was committed before it.
-    #[default]
-    ReadCommitted,
-    /// As if the transactions ran one after the other.
-    Serializable,
-}
-
 impl Manifest {
-    /// Parse a manifest and check it against [`SCHEMA`].
+    /// Parse a manifest and check it against [`SCHEMA`], then what a schema cannot say.
     ///
     /// # Errors
     /// All faults at once, each as a JSON Pointer and what is wrong there.
@@ -345,9 +272,20 @@ impl Manifest {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let manifest: Self = serde_json::from_value(value).map_err(|e| vec![e.to_string()])?;
-        let faults = manifest.isolation_faults();
+        let mut manifest: Self = serde_json::from_value(value).map_err(|e| vec![e.to_string()])?;
+        manifest.share_schemas();
+        let faults = check::faults(&manifest);
         if faults.is_empty() { Ok(manifest) } else { Err(faults) }
+    }
+
+    /// Let every schema that refers to `#/schemas/…` find them in itself, so that whoever compiles
+    /// one needs to know of no other.
+    fn share_schemas(&mut self) {
+        let shared = std::mem::take(&mut self.schemas);
+        let bodies = self.collections.iter_mut().filter_map(|c| c.schema.as_mut());
+        let bodies = bodies.chain(self.operations.iter_mut().flat_map(|o| o.schemas_mut()));
+        bodies.for_each(|schema| json_schema::share(&shared, schema));
+        self.schemas = shared;
     }
 
     /// What each setting is where the operator says nothing: a JSON object.
@@ -356,22 +294,6 @@ impl Manifest {
         let settings = self.settings.get("properties").and_then(Value::as_object);
         let settings = settings.into_iter().flatten();
         settings.filter_map(|(name, of)| Some((name.clone(), of.get("default")?.clone()))).collect()
-    }
-
-    /// A snapshot needs no stricter isolation, and a call by itself has nothing to isolate.
-    fn isolation_faults(&self) -> Vec<String> {
-        let operations = self.operations.iter().enumerate();
-        operations
-            .filter(|(_, operation)| operation.isolation == TransactionIsolation::Serializable)
-            .filter(|(_, operation)| operation.mode() != Mode::Write)
-            .map(|(place, operation)| {
-                format!(
-                    "/operations/{place}/isolation: serializable is for operations of the mode \
-                     write, and {} has another",
-                    operation.name
-                )
-            })
-            .collect()
     }
 }
 

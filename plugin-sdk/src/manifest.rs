@@ -35,11 +35,11 @@ mod param;
 mod statement;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub use self::collection::{Collection, FieldType, OnDelete};
 pub use self::count::Count;
-pub use self::operation::{Mode, Operation};
+pub use self::operation::{Mode, Operation, Role};
 pub use self::param::Param;
 pub use self::statement::Statement;
 
@@ -57,6 +57,8 @@ pub struct Manifest {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     statements: Vec<Statement>,
     operations: Vec<Operation>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    schemas: Map<String, Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     headers: Vec<String>,
 }
@@ -75,6 +77,7 @@ impl Manifest {
             settings: None,
             statements: Vec::new(),
             operations: Vec::new(),
+            schemas: Map::new(),
             headers: Vec::new(),
         }
     }
@@ -113,6 +116,14 @@ impl Manifest {
     #[must_use]
     pub fn operation(mut self, operation: Operation) -> Self {
         self.operations.push(operation);
+        self
+    }
+
+    /// Declare a JSON Schema (2020-12) that those of collections, requests and answers may refer to
+    /// as `{"$ref": "#/schemas/NAME"}`.
+    #[must_use]
+    pub fn schema(mut self, name: &str, schema: Value) -> Self {
+        self.schemas.insert(name.to_owned(), schema);
         self
     }
 
@@ -179,12 +190,17 @@ mod tests {
                     .mode(Mode::Autocommit)
                     .param("tag", Param::strings().describe("All of them."))
                     .required_param("dry", Param::boolean())
-                    .json_body()
+                    .role(Role::Admin)
+                    .body_type("text/csv")
+                    .body_schema(json!({"$ref": "#/schemas/note"}))
+                    .answers(204, "It is there.")
+                    .answers_with(200, "It was there.", json!({"$ref": "#/schemas/note"}))
                     .body_bytes(10)
                     .document_bytes(20)
                     .response_bytes(30)
                     .request_ms(40),
             )
+            .schema("note", json!({"type": "object"}))
             .header("x-note")
     }
 
@@ -250,7 +266,7 @@ mod tests {
             }],
             "operations": [{
                 "name": "add-note", "method": "POST", "path": "/notes", "summary": "Add a note.",
-                "mode": "autocommit",
+                "role": "admin", "mode": "autocommit",
                 "params": {
                     "tag": {
                         "type": "array", "items": {"type": "string"}, "description": "All of them.",
@@ -258,11 +274,19 @@ mod tests {
                     "dry": {"type": "boolean"},
                 },
                 "required": ["dry"],
-                "request": {"content_type": "application/json"},
+                "request": {
+                    "content_type": ["text/csv", "application/json"],
+                    "schema": {"$ref": "#/schemas/note"},
+                },
+                "response": {
+                    "200": {"description": "It was there.", "schema": {"$ref": "#/schemas/note"}},
+                    "204": {"description": "It is there."},
+                },
                 "limits": {
                     "body_bytes": 10, "document_bytes": 20, "response_bytes": 30, "request_ms": 40,
                 },
             }],
+            "schemas": {"note": {"type": "object"}},
             "headers": ["x-note"],
         });
         assert_eq!(json(&full()), expected);

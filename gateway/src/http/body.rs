@@ -7,54 +7,89 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, StatusCode};
+use jsonschema::Validator;
 
+use super::mismatch;
 use super::problem::Problem;
 use crate::json;
-use crate::manifest::OperationDeclaration;
+use crate::manifest::{RequestDeclaration, compile_schema, is_json};
 
-const JSON: &str = "application/json";
+/// What an operation takes, worked out before the first request.
+pub(super) struct RequestBody {
+    content_types: Vec<String>,
+    schema: Option<Validator>,
+}
 
-/// Read a body and check it against what the operation takes.
-pub(super) async fn read(
-    body: Incoming,
-    headers: &HeaderMap,
-    operation: &OperationDeclaration,
-    limit: usize,
-    timeout: Duration,
-) -> Result<Bytes, Problem> {
-    let Some(declared) = &operation.request else {
-        return if body.is_end_stream() { Ok(Bytes::new()) } else { Err(unexpected()) };
-    };
-    check_content_type(headers, &declared.content_type)?;
+impl RequestBody {
+    /// # Errors
+    /// The schema is none.
+    pub(super) fn new(declared: &RequestDeclaration) -> Result<Self, String> {
+        let schema = declared.schema.as_ref().map(compile_schema).transpose()?;
+        Ok(Self { content_types: declared.content_types.clone(), schema })
+    }
+
+    /// Read a body and check it.
+    pub(super) async fn read(
+        &self,
+        body: Incoming,
+        headers: &HeaderMap,
+        limit: usize,
+        timeout: Duration,
+    ) -> Result<Bytes, Problem> {
+        let content_type = self.content_type(headers)?;
+        let bytes = collect(body, limit, timeout).await?;
+        if is_json(content_type) {
+            self.check(&bytes)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Which of those that the operation takes it is.
+    fn content_type(&self, headers: &HeaderMap) -> Result<&str, Problem> {
+        let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let given = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        let mut known = self.content_types.iter();
+        known.find(|known| known.eq_ignore_ascii_case(given)).map(String::as_str).ok_or_else(|| {
+            let wanted = self.content_types.join(" or ");
+            let given = if given.is_empty() { "none" } else { given };
+            Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                format!("the content type must be {wanted}; it is {given}"),
+            )
+        })
+    }
+
+    /// Whether it is JSON that can be stored, and of the form that the operation takes.
+    pub(super) fn check(&self, body: &[u8]) -> Result<(), Problem> {
+        let text = json::check(body).map_err(json_problem)?;
+        let Some(schema) = &self.schema else { return Ok(()) };
+        let value = serde_json::from_str(text)
+            .map_err(|error| Problem::bad_request("invalid-json", error.to_string()))?;
+        if schema.is_valid(&value) { Ok(()) } else { Err(mismatch::problem(schema, &value)) }
+    }
+}
+
+/// The body of an operation that takes none.
+pub(super) fn none(body: &Incoming) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    Err(Problem::bad_request("unexpected-body", "this operation takes no body; send none"))
+}
+
+async fn collect(body: Incoming, limit: usize, timeout: Duration) -> Result<Bytes, Problem> {
     // What the client announces is refused before any of it is read.
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
     let collecting = Limited::new(body, limit).collect();
-    let bytes = match tokio::time::timeout(timeout, collecting).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large(limit)),
-        Ok(Err(_)) => return Err(incomplete()),
-        Err(_elapsed) => return Err(too_slow(timeout)),
-    };
-    if declared.content_type == JSON {
-        json::check(&bytes).map_err(json_problem)?;
+    match tokio::time::timeout(timeout, collecting).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Ok(Err(_)) => Err(incomplete()),
+        Err(_elapsed) => Err(too_slow(timeout)),
     }
-    Ok(bytes)
-}
-
-fn check_content_type(headers: &HeaderMap, wanted: &str) -> Result<(), Problem> {
-    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = given.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case(wanted) {
-        return Ok(());
-    }
-    let given = if essence.is_empty() { "none" } else { essence };
-    Err(Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported-media-type",
-        format!("the content type must be {wanted}; it is {given}"),
-    ))
 }
 
 /// Text that is not JSON is 400; JSON that cannot be stored unchanged is 422.
@@ -65,10 +100,6 @@ fn json_problem(fault: json::Fault) -> Problem {
         .with("pointer", fault.pointer)
         .with("line", fault.line)
         .with("column", fault.column)
-}
-
-fn unexpected() -> Problem {
-    Problem::bad_request("unexpected-body", "this operation takes no body; send none")
 }
 
 fn too_large(limit: usize) -> Problem {

@@ -1,12 +1,14 @@
 //! Parameters of the path and the query: decoded, and checked against the manifest before the
 //! plugin is called.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::problem::Problem;
-use crate::manifest::OperationDeclaration;
+use crate::manifest::{OperationDeclaration, compile_schema};
 
 /// The parameters of one operation.
 pub(super) struct Parameters {
@@ -19,7 +21,8 @@ struct Parameter {
     kind: Kind,
     /// `None` where the manifest says nothing about a path's parameter: any text.
     schema: Option<jsonschema::Validator>,
-    default: Option<String>,
+    /// What is taken when none is given: several for a list.
+    defaults: Vec<String>,
     required: bool,
 }
 
@@ -32,29 +35,27 @@ enum Kind {
     Boolean,
     /// May be repeated; each is text.
     List,
+    /// Any bytes. The plugin gets them, and the schema checks them, in base64url without padding.
+    Bytes,
 }
 
 impl Parameters {
     /// Compile the schemas of an operation's parameters.
     pub(super) fn new(operation: &OperationDeclaration) -> Result<Self, String> {
-        let in_path = path_names(&operation.path);
+        let in_path = operation.path_params();
         let path = in_path
             .iter()
-            .map(|name| Parameter::new(name, operation.params.get(name), true))
+            .map(|name| Parameter::new(name, operation.params.get(*name), true))
             .collect::<Result<_, _>>()?;
         let query = operation
             .params
             .iter()
-            .filter(|(name, _)| !in_path.contains(name))
+            .filter(|(name, _)| !in_path.contains(&name.as_str()))
             .map(|(name, schema)| {
                 Parameter::new(name, Some(schema), operation.required.contains(name))
             })
             .collect::<Result<_, _>>()?;
-        let unknown = operation.required.iter().find(|name| !operation.params.contains_key(*name));
-        match unknown {
-            Some(name) => Err(format!("the required parameter {name} is not declared")),
-            None => Ok(Self { path, query }),
-        }
+        Ok(Self { path, query })
     }
 
     /// Decode and check the values that the route has matched.
@@ -62,8 +63,8 @@ impl Parameters {
         let values = encoded.iter().zip(&self.path);
         values
             .map(|(text, parameter)| {
-                let value = decode(text, &parameter.name)?;
-                parameter.check(&[&value])?;
+                let value = parameter.decode(text)?;
+                parameter.check(std::slice::from_ref(&value))?;
                 Ok(value)
             })
             .collect()
@@ -71,29 +72,23 @@ impl Parameters {
 
     /// Decode and check a query string; defaults are filled in.
     pub(super) fn query(&self, query: Option<&str>) -> Result<Vec<(String, String)>, Problem> {
-        let given = parse(query.unwrap_or_default())?;
+        let given = split(query.unwrap_or_default())?;
         if let Some((unknown, _)) = given.iter().find(|(name, _)| !self.knows(name)) {
             return Err(self.unknown(unknown));
         }
         let mut checked = Vec::with_capacity(given.len());
         for parameter in &self.query {
-            let values: Vec<&str> = given
-                .iter()
-                .filter(|(name, _)| *name == parameter.name)
-                .map(|(_, value)| value.as_str())
-                .collect();
+            let texts = given.iter().filter(|(name, _)| *name == parameter.name);
+            let mut values = texts
+                .map(|(_, text)| parameter.decode(&text.replace('+', " ")))
+                .collect::<Result<Vec<String>, _>>()?;
             parameter.check(&values)?;
-            let values = values.into_iter().map(str::to_owned);
-            checked.extend(values.map(|value| (parameter.name.clone(), value)));
-            if let (Some(default), false) = (&parameter.default, self.given(&given, parameter)) {
-                checked.push((parameter.name.clone(), default.clone()));
+            if values.is_empty() {
+                values.clone_from(&parameter.defaults);
             }
+            checked.extend(values.into_iter().map(|value| (parameter.name.clone(), value)));
         }
         Ok(checked)
-    }
-
-    fn given(&self, given: &[(String, String)], parameter: &Parameter) -> bool {
-        given.iter().any(|(name, _)| *name == parameter.name)
     }
 
     fn knows(&self, name: &str) -> bool {
@@ -111,7 +106,7 @@ impl Parameters {
 impl Parameter {
     fn new(name: &str, schema: Option<&Value>, required: bool) -> Result<Self, String> {
         let compiled = schema
-            .map(jsonschema::validator_for)
+            .map(compile_schema)
             .transpose()
             .map_err(|error| format!("the schema of the parameter {name}: {error}"))?;
         let keyword = |keyword: &str| schema.and_then(|schema| schema.get(keyword));
@@ -120,17 +115,27 @@ impl Parameter {
             Some("number") => Kind::Number,
             Some("boolean") => Kind::Boolean,
             Some("array") => Kind::List,
+            _ if keyword("contentEncoding").is_some() => Kind::Bytes,
             _ => Kind::Text,
         };
-        let default = keyword("default").map(|default| match default {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
-        Ok(Self { name: name.to_owned(), kind, schema: compiled, default, required })
+        let defaults = match keyword("default") {
+            None => Vec::new(),
+            Some(Value::Array(elements)) => elements.iter().map(text_of).collect(),
+            Some(one) => vec![text_of(one)],
+        };
+        Ok(Self { name: name.to_owned(), kind, schema: compiled, defaults, required })
+    }
+
+    /// What stands for it in a path or a query, as the plugin gets it.
+    fn decode(&self, text: &str) -> Result<String, Problem> {
+        match self.kind {
+            Kind::Bytes => Ok(URL_SAFE_NO_PAD.encode(percent_decode(text, &self.name)?)),
+            _ => decode_text(text, &self.name),
+        }
     }
 
     /// Check the values that were given; none for a parameter that was not.
-    fn check(&self, values: &[&str]) -> Result<(), Problem> {
+    fn check(&self, values: &[String]) -> Result<(), Problem> {
         match values {
             [] if self.required => Err(self.wrong("it is required")),
             [] => Ok(()),
@@ -158,7 +163,7 @@ impl Parameter {
 impl Kind {
     fn value(self, text: &str) -> Option<Value> {
         match self {
-            Self::Text | Self::List => Some(Value::from(text)),
+            Self::Text | Self::List | Self::Bytes => Some(Value::from(text)),
             Self::Integer => text.parse::<i64>().ok().map(Value::from),
             Self::Number => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from),
             Self::Boolean => text.parse::<bool>().ok().map(Value::from),
@@ -170,43 +175,51 @@ impl Kind {
             Self::Integer => "it must be a whole number",
             Self::Number => "it must be a number",
             Self::Boolean => "it must be true or false",
-            Self::Text | Self::List => "it must be text",
+            Self::Text | Self::List | Self::Bytes => "it must be text",
         }
     }
 }
 
-/// The names in a template such as `/sessions/{id}/versions/{v}`.
-fn path_names(template: &str) -> Vec<String> {
-    template
-        .split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}'))
-        .map(|(name, _)| name.to_owned())
-        .collect()
+/// A default as it would stand in a query.
+fn text_of(default: &Value) -> String {
+    match default {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
-fn parse(query: &str) -> Result<Vec<(String, String)>, Problem> {
+/// The names and values of a query; the values are still encoded.
+fn split(query: &str) -> Result<Vec<(String, &str)>, Problem> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(&name.replace('+', " "), "of the query")?;
-            let value = decode(&value.replace('+', " "), &name)?;
-            Ok((name, value))
+            Ok((decode_text(&name.replace('+', " "), "of the query")?, value))
         })
         .collect()
 }
 
-fn decode(text: &str, name: &str) -> Result<String, Problem> {
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| {
-        let detail = format!("the parameter {name} is not UTF-8 when percent-decoded");
-        Problem::bad_request("invalid-encoding", detail).with("parameter", name)
-    })?;
+fn decode_text(text: &str, name: &str) -> Result<String, Problem> {
+    let decoded = String::from_utf8(percent_decode(text, name)?)
+        .map_err(|_| invalid_encoding(name, "is not UTF-8 when percent-decoded"))?;
     if decoded.contains('\0') {
         let detail = format!("the parameter {name} holds the character NUL");
         return Err(Problem::new(StatusCode::BAD_REQUEST, "nul-character", detail));
     }
-    Ok(decoded.into_owned())
+    Ok(decoded)
+}
+
+fn percent_decode(text: &str, name: &str) -> Result<Vec<u8>, Problem> {
+    let whole = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if text.split('%').skip(1).all(whole) {
+        return Ok(percent_decode_str(text).collect());
+    }
+    Err(invalid_encoding(name, "has a % without two hexadecimal digits behind it; write %25"))
+}
+
+fn invalid_encoding(name: &str, why: &str) -> Problem {
+    let detail = format!("the parameter {name} {why}");
+    Problem::bad_request("invalid-encoding", detail).with("parameter", name)
 }
 
 #[cfg(test)]
@@ -249,6 +262,10 @@ mod tests {
             "limt=1",
             "limit=%ff",
             "limit=%00",
+            "limit=1%",
+            "limit=%3",
+            "limit=%3g",
+            "limi%t=1",
         ] {
             assert!(parameters.query(Some(query)).is_err(), "{query}");
         }
@@ -259,6 +276,50 @@ mod tests {
         let parameters = parameters(r#"{"q": {"type": "string"}}"#, &["q"]);
         assert!(parameters.query(None).is_err());
         assert!(parameters.query(Some("q=")).is_ok());
+    }
+
+    #[test]
+    fn a_list_has_several_defaults() {
+        let known =
+            r#"{"tag": {"type": "array", "items": {"type": "string"}, "default": ["a", "b"]}}"#;
+        let parameters = parameters(known, &[]);
+        let values = |query: &str| {
+            let query = parameters.query(Some(query)).expect("valid");
+            query.into_iter().map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        assert_eq!(values(""), ["a", "b"]);
+        assert_eq!(values("tag=c"), ["c"]);
+    }
+
+    #[test]
+    fn bytes_reach_the_plugin_in_base64url() {
+        let bytes = r#"{"type": "string", "contentEncoding": "base64url", "maxLength": 8}"#;
+        let known = format!(r#"{{"id": {bytes}, "prefix": {bytes}}}"#);
+        let parameters = parameters(&known, &[]);
+        let table = [
+            ("", ""),
+            ("%00", "AA"),
+            ("%ff%FE", "__4"),
+            ("a%2Fb", "YS9i"),
+            ("%C3%A9", "w6k"),
+            ("a%20b", "YSBi"),
+            ("%25", "JQ"),
+            ("%2B", "Kw"),
+        ];
+        for (text, encoded) in table {
+            let query = parameters.query(Some(&format!("prefix={text}"))).ok();
+            let expected = vec![("prefix".to_owned(), encoded.to_owned())];
+            assert_eq!(query, Some(expected), "{text}");
+            let path = parameters.path(&[text.to_owned()]).ok();
+            assert_eq!(path, Some(vec![encoded.to_owned()]), "{text}");
+        }
+        // A space, as forms write it.
+        let query = parameters.query(Some("prefix=+")).expect("valid");
+        assert_eq!(query[0].1, "IA");
+        for wrong in ["%", "%0", "%zz", "a%2", "abcdefg"] {
+            assert!(parameters.path(&[wrong.to_owned()]).is_err(), "{wrong}");
+            assert!(parameters.query(Some(&format!("prefix={wrong}"))).is_err(), "{wrong}");
+        }
     }
 
     #[test]

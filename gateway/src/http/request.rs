@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 
 use super::problem::Problem;
 use super::route::{Matched, Route};
-use super::{Gateway, body, response, trace};
+use super::{Gateway, body, response, role, trace};
 use crate::plugin::{self, CallOptions};
 use crate::tenant::Caller;
 
@@ -70,6 +70,7 @@ async fn answer(
     let caller = gateway.tenants.anonymous();
     let route = Arc::clone(&matched.route);
     note_in_span(&route, caller);
+    role::check(route.operation.role(), &caller.principal)?;
     let request = read(gateway, arrival, head, body, matched, caller).await?;
     let options = call_options(gateway, &route);
     let answer = call(route, request, options).await?;
@@ -86,12 +87,11 @@ async fn read(
     caller: &Caller,
 ) -> Result<plugin::Request, Problem> {
     let Matched { route, path_params } = matched;
-    let (operation, limit) = (&route.operation, route.limits.body_bytes);
     let path_params = route.parameters.path(&path_params)?;
     let query = route.parameters.query(head.uri.query())?;
-    let body = body::read(body, &head.headers, operation, limit, gateway.body_timeout).await?;
+    let body = read_body(gateway, &route, &head.headers, body).await?;
     Ok(plugin::Request {
-        operation: operation.name.clone(),
+        operation: route.operation.name.clone(),
         path_params,
         query,
         headers: visible_headers(&head.headers, &route.plugin.manifest().headers)?,
@@ -101,6 +101,20 @@ async fn read(
         entropy: rand::rng().random(),
         trace_id: arrival.trace_id.clone(),
     })
+}
+
+async fn read_body(
+    gateway: &Gateway,
+    route: &Route,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Bytes, Problem> {
+    match &route.body {
+        Some(taken) => {
+            taken.read(body, headers, route.limits.body_bytes, gateway.body_timeout).await
+        }
+        None => body::none(&body),
+    }
 }
 
 /// In a task of its own: when the client goes away, the call goes on to its end, so that a commit

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
 
+use super::body::RequestBody;
 use super::parameter::Parameters;
 use super::problem::Problem;
 use crate::config::Limits;
@@ -21,6 +22,8 @@ pub(super) struct Route {
     pub(super) plugin: Arc<Plugin>,
     pub(super) operation: OperationDeclaration,
     pub(super) parameters: Parameters,
+    /// `None` where it takes none.
+    pub(super) body: Option<RequestBody>,
     pub(super) limits: RouteLimits,
 }
 
@@ -114,6 +117,7 @@ impl Route {
         Ok(Self {
             plugin: Arc::clone(plugin),
             parameters: Parameters::new(operation)?,
+            body: operation.request.as_ref().map(RequestBody::new).transpose()?,
             limits: RouteLimits::new(operation, limits)?,
             operation: operation.clone(),
         })

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::error::Fault;
+use crate::manifest::compile_schema;
 
 /// A compiled JSON Schema. Made once when the plugin is loaded.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ impl DocumentSchema {
     /// # Errors
     /// It is not a JSON Schema, or it leads to a document outside of it.
     pub(super) fn compile(collection: &str, schema: &Value) -> Result<Self, String> {
-        jsonschema::draft202012::new(schema)
+        compile_schema(schema)
             .map(Self)
             .map_err(|error| format!("the schema of {collection}: {error}"))
     }

@@ -24,6 +24,7 @@ mod layers;
 mod limits;
 mod lists;
 mod lost_updates;
+mod operations;
 mod plans;
 mod postgres_commit;
 mod postgres_pool;

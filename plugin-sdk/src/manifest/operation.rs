@@ -15,6 +15,8 @@ pub struct Operation {
     path: String,
     summary: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<Mode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     isolation: Option<&'static str>,
@@ -25,12 +27,23 @@ pub struct Operation {
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<RequestBody>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    response: BTreeMap<String, Answer>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     limits: BTreeMap<&'static str, u64>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct RequestBody {
-    content_type: String,
+    content_type: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Value>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Answer {
+    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Value>,
 }
 
 impl Operation {
@@ -70,13 +83,22 @@ impl Operation {
             method,
             path: path.to_owned(),
             summary: summary.to_owned(),
+            role: None,
             mode: None,
             isolation: None,
             params: Map::new(),
             required: Vec::new(),
             request: None,
+            response: BTreeMap::new(),
             limits: BTreeMap::new(),
         }
+    }
+
+    /// Say what a caller must be at least. Without it: a reader for GET, a writer for the others.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = Some(role);
+        self
     }
 
     /// Say how the storage calls are put into a transaction.
@@ -118,10 +140,53 @@ impl Operation {
         self.body_type("application/json")
     }
 
-    /// Take a body of this media type.
+    /// Take a JSON body that satisfies this JSON Schema (2020-12). It may refer to what
+    /// [`Manifest::schema`](super::Manifest::schema) declares. The gateway answers a body that does
+    /// not satisfy it: 400 `unknown-member` where members are not known and the schema allows no
+    /// others, else 422 `schema-mismatch`.
+    ///
+    /// ```
+    /// use loggia_plugin_sdk::manifest::Operation;
+    /// use serde_json::json;
+    ///
+    /// let schema = json!({
+    ///     "type": "object", "additionalProperties": false, "required": ["ids"],
+    ///     "properties": {"ids": {"type": "array", "items": {"type": "string"}, "maxItems": 1000}},
+    /// });
+    /// Operation::post("get-notes", "/notes:batchGet", "Read some notes.").body_schema(schema);
+    /// ```
+    #[must_use]
+    pub fn body_schema(self, schema: Value) -> Self {
+        let mut operation = self.json_body();
+        operation.request.get_or_insert_default().schema = Some(schema);
+        operation
+    }
+
+    /// Take a body of this media type. With several, a request has one of them, and the handler
+    /// sees which by the header `content-type`.
     #[must_use]
     pub fn body_type(mut self, content_type: &str) -> Self {
-        self.request = Some(RequestBody { content_type: content_type.to_owned() });
+        let taken = &mut self.request.get_or_insert_default().content_type;
+        if !taken.iter().any(|known| known == content_type) {
+            taken.push(content_type.to_owned());
+        }
+        self
+    }
+
+    /// Say what an answer of this status means, for the API's documentation.
+    #[must_use]
+    pub fn answers(mut self, status: u16, description: &str) -> Self {
+        let answer = Answer { description: description.to_owned(), schema: None };
+        self.response.insert(status.to_string(), answer);
+        self
+    }
+
+    /// As [`answers`](Self::answers), with a JSON Schema of its body. The gateway does not check
+    /// answers against it.
+    #[must_use]
+    pub fn answers_with(mut self, status: u16, description: &str, schema: Value) -> Self {
+        let answer = Answer { description: description.to_owned(), schema: Some(schema) };
+        self.response.insert(status.to_string(), answer);
         self
     }
 
@@ -153,6 +218,18 @@ impl Operation {
         self.limits.insert(name, value);
         self
     }
+}
+
+/// What a caller may do in a plugin. Each may do what those before it may.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Read: the default of GET.
+    Reader,
+    /// And write: the default of the other methods.
+    Writer,
+    /// And whatever else there is.
+    Admin,
 }
 
 /// How the storage calls of an operation are put into a transaction.

@@ -37,6 +37,13 @@ impl Param {
         Self::of_type("array").keyword("items", json!({"type": "string"}))
     }
 
+    /// Any bytes, NUL and what is not UTF-8 included. The handler gets them in base64url without
+    /// padding, and other keywords, such as `maxLength`, are about that text.
+    #[must_use]
+    pub fn bytes() -> Self {
+        Self::string().keyword("contentEncoding", json!("base64url"))
+    }
+
     /// Allow these texts only.
     #[must_use]
     pub fn one_of(self, values: &[&str]) -> Self {

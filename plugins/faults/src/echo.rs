@@ -25,3 +25,16 @@ pub(crate) fn echo(request: &Request) -> Result<Response, Failure> {
     });
     Response::serialize(200, &echo)
 }
+
+/// The parts that the gateway has decoded and checked.
+pub(crate) fn input(request: &Request) -> Result<Response, Failure> {
+    let has_path = matches!(request.operation(), "value" | "value-verb" | "bytes");
+    let echo = json!({
+        "operation": request.operation(),
+        "path": has_path.then(|| request.path_param(0)),
+        "prefix": request.query("prefix"),
+        "content_type": request.header("content-type"),
+        "body": request.text()?,
+    });
+    Response::serialize(200, &echo)
+}

@@ -1,8 +1,10 @@
 //! What the plugin declares.
 
 use loggia_plugin_sdk::manifest::{
-    Collection, Count, FieldType, Manifest, Mode, Operation, Param, Statement,
+    Collection, Count, FieldType, Manifest, Mode, Operation, Param, Role, Statement,
 };
+
+use serde_json::json;
 
 use crate::probe::PROBES;
 
@@ -25,8 +27,15 @@ pub(crate) fn manifest() -> Manifest {
         .count(
             Count::new("limited")
                 .collection("document")
-                .only("title", serde_json::json!(["limited"]))
+                .only("title", json!(["limited"]))
                 .limit("max_limited"),
+        )
+        .schema(
+            "item",
+            json!({
+                "type": "object", "additionalProperties": false, "required": ["id"],
+                "properties": {"id": {"type": "string", "pattern": "^[a-z]+$"}},
+            }),
         )
         .header("x-test");
     let operations = documents()
@@ -34,6 +43,7 @@ pub(crate) fn manifest() -> Manifest {
         .chain(checkpoints())
         .chain(breaches())
         .chain(output())
+        .chain(inputs())
         .chain(probes());
     operations.fold(manifest, Manifest::operation)
 }
@@ -139,6 +149,26 @@ fn documents() -> Vec<Operation> {
             .param("tag", Param::strings())
             .param("number", Param::integer().default(7))
             .body_type("text/plain"),
+    ]
+}
+
+/// What the gateway checks before the call; each tells what it was told.
+fn inputs() -> Vec<Operation> {
+    let items = json!({
+        "type": "object", "additionalProperties": false, "required": ["items"],
+        "properties": {"items": {"type": "array", "items": {"$ref": "#/schemas/item"}}},
+    });
+    vec![
+        Operation::post("check-body", "/check-body", "Take items of a certain form, or lines.")
+            .body_schema(items)
+            .body_type("application/x-ndjson")
+            .answers(200, "What the plugin was told."),
+        Operation::get("value", "/values/{value}", "Take any value."),
+        Operation::get("value-verb", "/values/{value}:verb", "The same with a verb."),
+        Operation::get("bytes", "/bytes/{bytes}", "Take any bytes.")
+            .param("bytes", Param::bytes())
+            .param("prefix", Param::bytes()),
+        Operation::post("admin", "/admin", "What only an admin may ask for.").role(Role::Admin),
     ]
 }
 
