@@ -14,6 +14,7 @@ use workspace::Workspace;
 
 mod apt;
 mod dev;
+mod examples;
 mod install;
 mod plugins;
 mod postgres;

@@ -7,12 +7,13 @@ use anyhow::Result;
 use crate::plugins::{self, ALL, Scope};
 use crate::postgres::{self, Durability, Server};
 use crate::workspace::{Workspace, run};
-use crate::{install, step};
+use crate::{examples, install, step};
 
 /// Run the tests on both databases.
 pub(crate) fn test(workspace: &Workspace, args: &[String]) -> Result<()> {
     let start = Instant::now();
     let server = prepare(workspace, Scope::Tests, Durability::None)?;
+    examples::build(workspace)?;
     step("running the tests");
     // Documentation is not among `--all-targets`, nor can both be asked for at once.
     let mut kinds = vec!["--all-targets"];

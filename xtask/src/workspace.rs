@@ -52,6 +52,11 @@ impl Workspace {
         run(self.command("cargo").args(args))
     }
 
+    /// A folder for tools of a language that cargo does not know.
+    pub(crate) fn tools(&self, language: &str) -> PathBuf {
+        self.target.join("tools").join(language)
+    }
+
     /// The gateway's program, as built with a profile.
     pub(crate) fn gateway(&self, profile: Profile) -> PathBuf {
         let folder = match profile {

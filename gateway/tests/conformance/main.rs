@@ -19,6 +19,7 @@ mod harness;
 mod indexes;
 mod isolation;
 mod kept;
+mod languages;
 mod large_batches;
 mod layers;
 mod limits;
