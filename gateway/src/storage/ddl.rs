@@ -117,26 +117,55 @@ pub(super) fn drop_table(table: &str) -> String {
     format!("DROP TABLE IF EXISTS {table}")
 }
 
-/// No row counts as filled any more. Quick on `PostgreSQL`, whatever the number of rows; the
-/// fence goes with the column.
+/// No row counts as filled any more. Quick on `PostgreSQL`, whatever the number of rows; there the
+/// fence goes with the column, and before it on `SQLite`.
 pub(super) fn forget_layouts(collection: &Collection, dialect: Dialect) -> Vec<String> {
     let table = &collection.table;
     let layout = columns(collection, dialect).into_iter().find(|c| c.name == LAYOUT_COLUMN);
     let added = layout.map(|column| add_column(table, &column));
-    std::iter::once(drop_column(table, LAYOUT_COLUMN)).chain(added).collect()
+    let dropped = drop_column(table, LAYOUT_COLUMN);
+    open_fence(collection, dialect).into_iter().chain([dropped]).chain(added).collect()
 }
 
-/// Let gateways write that go by another declaration. `SQLite` has one gateway only.
-pub(super) fn open_fence(collection: &Collection, dialect: Dialect) -> Option<String> {
+/// Let those write that go by another declaration: another gateway, or the generation of this one
+/// that a reload replaces.
+pub(super) fn open_fence(collection: &Collection, dialect: Dialect) -> Vec<String> {
     let table = &collection.table;
-    (dialect == Dialect::Postgres)
-        .then(|| format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {LAYOUT_CONSTRAINT}"))
+    match dialect {
+        Dialect::Postgres => {
+            vec![format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {LAYOUT_CONSTRAINT}")]
+        }
+        Dialect::Sqlite => FENCES
+            .map(|(_, end)| format!("DROP TRIGGER IF EXISTS {}", fence(collection, end)))
+            .into(),
+    }
 }
 
 /// From now on a write that goes by another declaration fails; rows that are there stay as they
 /// are.
-pub(super) fn close_fence(collection: &Collection, dialect: Dialect) -> Option<String> {
-    let layout = collection.layout;
-    let open = open_fence(collection, dialect)?;
-    Some(format!("{open}, ADD CONSTRAINT {LAYOUT_CONSTRAINT} CHECK (layout = {layout}) NOT VALID"))
+pub(super) fn close_fence(collection: &Collection, dialect: Dialect) -> Vec<String> {
+    let (table, layout) = (&collection.table, collection.layout);
+    let mut statements = open_fence(collection, dialect);
+    match dialect {
+        Dialect::Postgres => statements.push(format!(
+            "ALTER TABLE {table} ADD CONSTRAINT {LAYOUT_CONSTRAINT} CHECK (layout = {layout}) \
+             NOT VALID"
+        )),
+        Dialect::Sqlite => statements.extend(FENCES.map(|(event, end)| {
+            let name = fence(collection, end);
+            format!(
+                "CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN NEW.layout <> {layout} \
+                 BEGIN SELECT RAISE(ABORT, '{LAYOUT_CONSTRAINT} {layout}'); END"
+            )
+        })),
+    }
+    statements
+}
+
+/// What the triggers of a fence on `SQLite` watch, with the ends of their names.
+const FENCES: [(&str, &str); 2] = [("INSERT", "i"), ("UPDATE", "u")];
+
+/// The name of a trigger of a fence. `schema_change/state.rs` leaves out what is named so.
+fn fence(collection: &Collection, end: &str) -> String {
+    format!("{}__{LAYOUT_CONSTRAINT}_{end}", collection.table)
 }

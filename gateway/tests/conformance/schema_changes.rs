@@ -2,7 +2,7 @@
 //! that a change that was stopped anywhere goes on.
 
 use loggia::config::Permission;
-use loggia::storage::{Expiry, InstallError, InstallOptions, Plan, Step, StepKind, Value};
+use loggia::storage::{Error, Expiry, InstallError, InstallOptions, Plan, Step, StepKind, Value};
 use serde_json::{Value as Json, json};
 use tokio_postgres::NoTls;
 
@@ -30,6 +30,8 @@ stores_on_both_databases! { declaring notes:
     more_rows_than_one_batch_are_filled,
     documents_of_all_tenants_are_filled,
     long_names_stay_distinct_through_changes,
+    an_older_generation_of_the_same_gateway_reads_and_cannot_write,
+    a_change_taken_back_lets_the_first_generation_write_again,
     a_plan_changes_nothing,
 }
 
@@ -307,4 +309,37 @@ async fn a_plan_changes_nothing(store: TestStore) {
     assert_eq!(before, steps);
     assert_eq!(store.steps(&declared).await, before);
     assert_eq!(store.select("all", &[]).await, json!([{"id": "1", "kind": "a"}]));
+}
+
+/// A reload leaves requests under way that began on the generation before.
+async fn an_older_generation_of_the_same_gateway_reads_and_cannot_write(older: TestStore) {
+    older.put("note", "1", &json!({"kind": "a", "size": 1})).await;
+    let mut newer = older.as_tenant("one").await;
+    newer.change(&sized()).await.unwrap();
+    assert_eq!(older.select("all", &[]).await, json!([{"id": "1", "kind": "a"}]));
+    for write in [put("note", "1", &json!({})), put("note", "2", &json!({}))] {
+        let error = older.apply(&[write]).await.unwrap_err();
+        assert!(matches!(error, Error::SchemaDrift), "{error}");
+    }
+    newer.put("note", "1", &json!({"size": 2})).await;
+    newer.put("note", "2", &json!({"size": 3})).await;
+    let rows = json!([{"id": "1", "size": 2}, {"id": "2", "size": 3}]);
+    assert_eq!(newer.select("all", &[]).await, rows);
+}
+
+async fn a_change_taken_back_lets_the_first_generation_write_again(first: TestStore) {
+    first.put("note", "1", &json!({"kind": "a", "size": 1})).await;
+    let mut newer = first.as_tenant("one").await;
+    newer.change(&sized()).await.unwrap();
+    newer.change_with(&notes(), &allowing(&[Permission::DropField])).await.unwrap();
+    first.put("note", "2", &json!({"kind": "b"})).await;
+    let rows = json!([{"id": "1", "kind": "a"}, {"id": "2", "kind": "b"}]);
+    assert_eq!(first.select("all", &[]).await, rows);
+    assert_eq!(first.steps(&notes()).await, [""; 0]);
+}
+
+/// The notes with a field more.
+fn sized() -> Json {
+    let fields = json!({"fields": {"kind": "text", "size": "integer"}, "indexes": [{"name": "by_kind", "fields": ["kind"]}]});
+    with_statement(note(fields), "SELECT id, size FROM note")
 }

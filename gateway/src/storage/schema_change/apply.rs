@@ -157,10 +157,9 @@ impl Application<'_, '_> {
     /// second pass, when they cannot write any more.
     async fn fill(&mut self) -> Result<(), InstallError> {
         self.pass().await?;
-        if let Some(fence) = ddl::close_fence(&self.plan.collection, self.session.dialect()) {
-            self.session.change(&[fence]).await?;
-            self.pace.step()?;
-        }
+        let fence = ddl::close_fence(&self.plan.collection, self.session.dialect());
+        self.session.change(&fence).await?;
+        self.pace.step()?;
         while self.pass().await? {}
         Ok(())
     }

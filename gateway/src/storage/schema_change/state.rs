@@ -181,7 +181,8 @@ impl Dialect {
                 "SELECT 'index', i.name, t.value, 1 FROM json_each(?1) AS t, \
                  pragma_index_list(t.value) AS i WHERE i.origin = 'c' \
                  UNION ALL SELECT 'trigger', g.name, g.tbl_name, 1 FROM sqlite_master AS g \
-                 WHERE g.type = 'trigger' AND g.tbl_name IN (SELECT value FROM json_each(?1))"
+                 WHERE g.type = 'trigger' AND g.tbl_name IN (SELECT value FROM json_each(?1)) \
+                 AND g.name NOT GLOB '*__loggia_layout_?'"
             }
         }
     }

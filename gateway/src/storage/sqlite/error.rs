@@ -2,6 +2,7 @@
 
 use rusqlite::ffi::{self, ErrorCode};
 
+use super::super::ddl::LAYOUT_CONSTRAINT;
 use super::super::error::{Error, Fault};
 use super::functions::FAULT;
 
@@ -55,6 +56,7 @@ fn violated_columns(message: &str) -> String {
 fn raised(message: &str) -> Error {
     match message.split_once(' ') {
         Some(("loggia-reference", physical_name)) => Error::reference(physical_name),
+        Some((LAYOUT_CONSTRAINT, _)) => Error::SchemaDrift,
         Some(("loggia-limit", setting)) => Error::CountLimit(setting.to_owned()),
         _ => Error::Other(format!("SQLite: {message}")),
     }

@@ -1,7 +1,5 @@
 //! Several gateways with one database. `PostgreSQL` only: a file of `SQLite` has one gateway.
 
-use loggia::storage::Error;
-
 use super::*;
 use crate::harness::Database;
 
