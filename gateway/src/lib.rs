@@ -10,6 +10,7 @@ pub mod config;
 pub mod http;
 pub mod json;
 pub mod manifest;
+pub mod metrics;
 pub mod plugin;
 pub mod storage;
 pub mod telemetry;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// A layer, and what stands in none of its lines of code.
-const FORBIDDEN: [(&str, &[&str]); 8] = [
+const FORBIDDEN: [(&str, &[&str]); 9] = [
     ("storage", &["crate::plugin", "crate::http", "crate::cli", "wasmtime", "hyper", "wit_"]),
     (
         "plugin",
@@ -14,6 +14,7 @@ const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("config", &["crate::"]),
     ("json", &["crate::storage", "crate::plugin", "crate::http", "crate::cli"]),
     ("manifest", &["crate::"]),
+    ("metrics", &["crate::"]),
     ("telemetry", &["crate::"]),
     ("tenant", &["crate::"]),
 ];
