@@ -11,7 +11,7 @@ use bytes::Bytes;
 use criterion::Criterion;
 use loggia::config::{self, Isolation};
 use loggia::manifest::{Mode, TransactionIsolation};
-use loggia::plugin::{CallOptions, Limits, LoadOptions, Plugin, Request, Retry, Runtime};
+use loggia::plugin::{CallOptions, Limits, LoadOptions, Plugin, Request, Retry};
 use loggia::storage::{Location, Storage, Tenant};
 use loggia::tenant::Principal;
 use loggia_benches::database::Database;
@@ -59,8 +59,7 @@ impl Called {
             allow: BTreeSet::new(),
             statistics: false,
         };
-        let runtime = Runtime::new(limits.plugin_memory_bytes)
-            .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
+        let runtime = gateway::runtime()?;
         let component = std::fs::read(gateway::component()?)?;
         let plugin = Plugin::load(&runtime, &storage, &component, options).await?;
         Ok(Self { plugin, tenant: storage.tenant("default").await?, limits })

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
-use loggia::cli::{Started, start};
+use anyhow::{Context as _, Result, ensure};
+use loggia::cli::{Started, start_with};
 use loggia::config::{Config, Isolation, Plugin};
+use loggia::plugin::{CompileBounds, Compiler, Runtime};
 
 /// The plugin that is measured. Its documents are plain: nearly all of its time is the gateway's.
 const PLUGIN: &str = "faults";
@@ -24,6 +25,23 @@ pub fn component() -> Result<PathBuf> {
     let path = root.join(format!("plugins/{PLUGIN}.wasm"));
     ensure!(path.exists(), "{} is missing; run `cargo xtask plugins`", path.display());
     Ok(path)
+}
+
+/// An engine whose compiler is the program that was built beside the benchmark.
+///
+/// # Errors
+/// There is none, or the machine has no room for the instances.
+pub fn runtime() -> Result<Runtime> {
+    let benchmark = std::env::current_exe()?;
+    let mut folders = benchmark.ancestors().skip(1);
+    let program = folders.find_map(|folder| {
+        let program = folder.join("loggia");
+        program.is_file().then_some(program)
+    });
+    let program = program.context("the gateway is missing; run `cargo build --release`")?;
+    let compiler = Compiler { program, bounds: CompileBounds::default() };
+    Runtime::new(compiler, None)
+        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))
 }
 
 /// Default settings on a free port.
@@ -50,7 +68,7 @@ pub async fn serve(
     started: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Started { server, gateway, background } = start(configuration).await?;
+    let Started { server, gateway, background } = start_with(configuration, &runtime()?).await?;
     started(server.local_addr()?);
     server.run(stop).await;
     background.stop().await;

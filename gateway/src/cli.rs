@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a command prints its result")]
 
 mod build;
+mod compile;
 mod migrate;
 mod plugin_build;
 mod plugin_plan;
@@ -15,7 +16,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use serve::{Started, start, start_with};
+use crate::plugin::COMPILE_COMMAND;
+pub use serve::{Started, start_with};
 
 /// A storage gateway whose schemas are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -57,6 +59,9 @@ enum Command {
     /// What authors of plugins need.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Compile the component on standard input, within bounds: the gateway runs this itself.
+    #[command(name = COMPILE_COMMAND, hide = true)]
+    CompileComponent { memory_bytes: u64, cpu_seconds: u64 },
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,6 +99,9 @@ struct ConfigurationFault(String);
 pub fn main() -> ExitCode {
     crate::telemetry::init();
     let done = match Arguments::parse().command {
+        Command::CompileComponent { memory_bytes, cpu_seconds } => {
+            return compile::run(memory_bytes, cpu_seconds);
+        }
         Command::Serve { config } => serve::run(&config),
         Command::Stats { config } => stats::run(&config),
         Command::Plugin(PluginCommand::Build { folder, output }) => {

@@ -86,16 +86,6 @@ impl Config {
             None => of_plugin,
         }
     }
-
-    /// The most memory that an instance of any plugin may have for any tenant.
-    #[must_use]
-    pub fn largest_plugin_memory_bytes(&self) -> usize {
-        let of_plugins = self.plugins.values().map(|plugin| &plugin.limits);
-        let of_tenants = self.tenants.values().map(|tenant| &tenant.limits);
-        let differing =
-            of_plugins.chain(of_tenants).filter_map(|limits| limits.plugin_memory_bytes);
-        differing.chain([self.limits.plugin_memory_bytes]).max().unwrap_or_default()
-    }
 }
 
 impl std::fmt::Display for ConfigError {

@@ -6,11 +6,15 @@
 
 mod bindings;
 mod budget;
+mod cache;
+mod code;
+mod compile;
 mod convert;
 mod engine;
 mod error;
 mod host;
 mod instance;
+mod interface;
 mod load;
 mod log;
 mod message;
@@ -30,6 +34,8 @@ use crate::storage::{Schema, SessionOptions, Storage, Tenant};
 use bindings::exports::loggia::plugin::handler;
 use budget::Budget;
 pub use budget::{Breach, Limits};
+pub use cache::Cache;
+pub use compile::{COMPILE_COMMAND, CompileBounds, Compiler, NOT_A_COMPONENT, compile_here};
 pub use engine::Runtime;
 pub use error::{CallError, Failed};
 use host::CallState;

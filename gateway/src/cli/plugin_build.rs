@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::build::compile_component;
+use super::compile::runtime;
 use crate::config::Limits;
 use crate::manifest::Manifest;
-use crate::plugin::{Runtime, describe};
+use crate::plugin::describe;
 use crate::storage::Schema;
 use crate::storage::statement::Dialect;
 
@@ -28,9 +29,9 @@ pub(super) fn run(folder: &Path, output: Option<&Path>) -> anyhow::Result<()> {
 /// Ask the component for its manifest and check all of it that needs no database.
 fn check(component: &[u8]) -> anyhow::Result<Manifest> {
     let memory_bytes = Limits::default().plugin_memory_bytes;
-    let runtime = Runtime::new(memory_bytes).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let runtime = runtime(None)?;
     let describing = describe(&runtime, component, memory_bytes);
-    let executor = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let text = executor.block_on(describing)?;
     let manifest = Manifest::parse(&text).map_err(faults)?;
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {

@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::ConfigurationFault;
+use super::compile::runtime;
 use super::serve::{location, read};
 use crate::config::Config;
 use crate::manifest::Manifest;
-use crate::plugin::{Runtime, describe_and_upgrade};
+use crate::plugin::describe_and_upgrade;
 use crate::storage::{InstallOptions, Storage};
 
 /// Print the steps of each plugin. Fails when one is refused.
@@ -19,8 +20,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 
 async fn print(config: &Config) -> anyhow::Result<()> {
     let memory_bytes = config.limits.plugin_memory_bytes;
-    let runtime = Runtime::new(memory_bytes)
-        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
+    let runtime = runtime(config.server.cache_folder())?;
     let storage = Storage::open(&location(config)?).await.context("the database")?;
     let mut refused = Vec::new();
     for (name, plugin) in &config.plugins {

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ConfigurationFault;
+use super::compile::runtime;
 use crate::config::{Config, KeyPath, Plugin as PluginConfig};
 use crate::http::{Gateway, Server};
 use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
@@ -49,20 +50,14 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     })
 }
 
+async fn start(config: &Config) -> anyhow::Result<Started> {
+    start_with(config, &runtime(config.server.cache_folder())?).await
+}
+
 /// Open the database, load the plugins, take the address.
 ///
 /// # Errors
 /// The first of these that fails, with what to do about it.
-pub async fn start(config: &Config) -> anyhow::Result<Started> {
-    let runtime = Runtime::new(config.largest_plugin_memory_bytes())
-        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
-    start_with(config, &runtime).await
-}
-
-/// As [`start`], with an engine that other gateways of this process share.
-///
-/// # Errors
-/// As [`start`].
 pub async fn start_with(config: &Config, runtime: &Runtime) -> anyhow::Result<Started> {
     let tenants = Tenants::keyless(config.server.listen)
         .map_err(|error| ConfigurationFault(error.to_string()))?;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::ConfigurationFault;
+use super::compile::runtime;
 use super::serve::{location, read};
 use crate::config::Config;
 use crate::manifest::Manifest;
-use crate::plugin::{Runtime, describe};
+use crate::plugin::describe;
 use crate::storage::{InstallOptions, Schema, Statistics, Storage};
 
 /// Print a line for each tenant's part of a collection, and one for each collection's tables.
@@ -25,8 +26,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 
 async fn schemas(config: &Config, storage: &Arc<Storage>) -> anyhow::Result<Vec<Arc<Schema>>> {
     let memory_bytes = config.limits.plugin_memory_bytes;
-    let runtime = Runtime::new(memory_bytes)
-        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))?;
+    let runtime = runtime(config.server.cache_folder())?;
     let options =
         InstallOptions { statistics: config.storage.statistics, ..InstallOptions::default() };
     let mut schemas = Vec::new();

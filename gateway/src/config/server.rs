@@ -1,6 +1,7 @@
 //! `[server]`: listeners and connections.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -19,6 +20,16 @@ pub struct Server {
     pub body_timeout_ms: u64,
     /// How long requests under way may take after the signal to stop, in milliseconds.
     pub shutdown_grace_ms: u64,
+    /// The folder for compiled code. Empty: it is compiled at each start.
+    pub cache_dir: PathBuf,
+}
+
+impl Server {
+    /// The folder for compiled code, if there is to be one.
+    #[must_use]
+    pub fn cache_folder(&self) -> Option<&Path> {
+        Some(self.cache_dir.as_path()).filter(|folder| !folder.as_os_str().is_empty())
+    }
 }
 
 impl Default for Server {
@@ -29,6 +40,7 @@ impl Default for Server {
             header_timeout_ms: 5_000,
             body_timeout_ms: 30_000,
             shutdown_grace_ms: 10_000,
+            cache_dir: "data/cache".into(),
         }
     }
 }

@@ -211,7 +211,7 @@ storage_calls = 1
 documents_read = 1
 [plugins.a]
 path = "a.wasm"
-limits = { storage_calls = 2, documents_read = 2, plugin_memory_bytes = 100_000_000 }
+limits = { storage_calls = 2, documents_read = 2 }
 [tenants.t]
 keys = [{ name = "k", sha256 = "0000000000000000000000000000000000000000000000000000000000000000", roles = ["admin"] }]
 limits = { documents_read = 3 }
@@ -221,7 +221,6 @@ limits = { documents_read = 3 }
     assert_eq!((limits.log_bytes, limits.storage_calls, limits.documents_read), (1, 2, 3));
     let limits = config.limits.with(&config.limit_overrides("other", "a"));
     assert_eq!((limits.log_bytes, limits.storage_calls, limits.documents_read), (1, 2, 2));
-    assert_eq!(config.largest_plugin_memory_bytes(), 100_000_000);
 }
 
 #[test]

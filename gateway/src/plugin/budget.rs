@@ -156,3 +156,21 @@ impl ResourceLimiter for Memory {
         Ok(self.grow(desired.saturating_sub(current).saturating_mul(ELEMENT_BYTES)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_and_tables_are_added_up() {
+        let mut memory = Memory::new(100_000);
+        let mut grow = |current, desired| memory.memory_growing(current, desired, None).ok();
+        assert_eq!(grow(0, 40_000), Some(true));
+        assert_eq!(grow(0, 40_000), Some(true));
+        assert_eq!(grow(40_000, 60_001), Some(false));
+        assert_eq!(grow(40_000, 50_000), Some(true));
+        assert_eq!(memory.table_growing(0, 1_250, None).ok(), Some(true));
+        assert_eq!(memory.table_growing(1_250, 1_251, None).ok(), Some(false));
+        assert_eq!((memory.used(), memory.refused), (100_000, true));
+    }
+}

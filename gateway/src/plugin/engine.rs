@@ -1,19 +1,22 @@
 //! The WebAssembly engine: one for the process, made once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::task::spawn_blocking;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
 };
 
 use super::bindings;
+use super::cache::{Cache, CodeName};
+use super::compile::Compiler;
 use super::host::HostState;
+use super::interface;
+use super::load::LoadError;
 
 /// Instances that can be in calls at a time, of all plugins and tenants together.
 const MAX_IN_CALLS: u32 = 128;
@@ -30,8 +33,9 @@ pub(super) const TICK: Duration = Duration::from_millis(1);
 pub struct Runtime {
     engine: Engine,
     linker: Arc<Linker<HostState>>,
-    /// Components by the SHA-256 of their bytes: the same one is compiled once.
-    compiled: Arc<Mutex<HashMap<Vec<u8>, Component>>>,
+    /// One component is compiled at a time.
+    compiler: Arc<Mutex<Compiler>>,
+    cache: Option<Arc<Cache>>,
     in_calls: Arc<Semaphore>,
     idle: Arc<Semaphore>,
 }
@@ -43,12 +47,12 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    /// Make the engine. `memory_bytes` is the most that one instance's memory can be.
+    /// Make the engine.
     ///
     /// # Errors
     /// The machine cannot reserve the address space for the instances.
-    pub fn new(memory_bytes: usize) -> Result<Self> {
-        let engine = Engine::new(&config(memory_bytes))?;
+    pub fn new(compiler: Compiler, cache: Option<Cache>) -> Result<Self> {
+        let engine = Engine::new(&config())?;
         start_ticker(&engine)?;
         let mut linker = Linker::new(&engine);
         bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
@@ -56,7 +60,8 @@ impl Runtime {
         Ok(Self {
             engine,
             linker: Arc::new(linker),
-            compiled: Arc::default(),
+            compiler: Arc::new(Mutex::new(compiler)),
+            cache: cache.map(Arc::new),
             in_calls: Arc::new(Semaphore::new(MAX_IN_CALLS as usize)),
             idle: Arc::new(Semaphore::new(MAX_IDLE as usize)),
         })
@@ -77,24 +82,56 @@ impl Runtime {
     }
 
     /// Compile a component and resolve its imports, so that a request only instantiates.
-    pub(super) fn prepare(&self, component: &[u8]) -> Result<bindings::PluginPre<HostState>> {
-        let component = self.compile(component)?;
-        bindings::PluginPre::new(self.linker.instantiate_pre(&component)?)
+    pub(super) async fn prepare(
+        &self,
+        component: &[u8],
+    ) -> std::result::Result<bindings::PluginPre<HostState>, LoadError> {
+        interface::check_header(component)?;
+        let component = self.compile(component).await?;
+        interface::check(&self.engine, &component)?;
+        let linked = self.linker.instantiate_pre(&component).and_then(bindings::PluginPre::new);
+        linked.map_err(|error| LoadError::component(&format!("{error:#}")))
     }
 
-    fn compile(&self, bytes: &[u8]) -> Result<Component> {
-        let digest = Sha256::digest(bytes).to_vec();
-        let known = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(component) = known().get(&digest) {
-            return Ok(component.clone());
+    async fn compile(&self, bytes: &[u8]) -> std::result::Result<Component, LoadError> {
+        let name = CodeName::new(&self.engine, bytes);
+        let compiler = self.compiler.lock().await;
+        if let Some(component) = self.cached(&name).await {
+            return Ok(component);
         }
-        let component = Component::new(&self.engine, bytes)?;
-        known().insert(digest, component.clone());
-        Ok(component)
+        let code = compiler.compile(bytes).await?;
+        let (engine, cache) = (self.engine.clone(), self.cache.clone());
+        let keep_and_load = move || {
+            if let Some(cache) = &cache {
+                cache.put(&name, &code);
+            }
+            code.load(&engine)
+        };
+        let loaded = spawn_blocking(keep_and_load).await.expect("it does not panic");
+        loaded.map_err(|error| LoadError::component(&format!("{error:#}")))
+    }
+
+    async fn cached(&self, name: &CodeName) -> Option<Component> {
+        let cache = Arc::clone(self.cache.as_ref()?);
+        let (engine, name) = (self.engine.clone(), name.clone());
+        let read = move || cache.get(&name)?.load(&engine).ok();
+        spawn_blocking(read).await.expect("it does not panic")
     }
 }
 
-fn config(memory_bytes: usize) -> Config {
+/// What compiled code depends on.
+pub(super) fn code_config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .shared_memory(false);
+    config
+}
+
+fn config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(MAX_INSTANCES)
         .total_core_instances(MAX_INSTANCES * MAX_CORE_INSTANCES)
@@ -105,21 +142,17 @@ fn config(memory_bytes: usize) -> Config {
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
         .table_elements(20_000)
-        .max_memory_size(memory_bytes)
+        // What a plugin may use of it is for its limiter to say.
+        .max_memory_size(4 << 30)
         // Both spare a fresh instance most of its page faults: 26 µs became 12 µs for a request.
         .linear_memory_keep_resident(1 << 20)
         .pagemap_scan(Enabled::Auto);
-    let mut config = Config::new();
+    let mut config = code_config();
     config
-        .epoch_interruption(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .max_wasm_stack(512 << 10)
         // What is left of it is all that the host's functions get.
-        .async_stack_size(2 << 20)
-        .wasm_memory64(false)
-        .wasm_multi_memory(false)
-        .wasm_relaxed_simd(false)
-        .shared_memory(false);
+        .async_stack_size(2 << 20);
     config
 }
 

@@ -6,7 +6,7 @@ use super::bindings::exports::loggia::plugin::handler;
 use super::budget::{Breach, Limits};
 use super::host::EndsRequest;
 use super::message::{Problem, Response, Wait, check_headers};
-use super::{Answer, convert};
+use super::{Answer, convert, log};
 use crate::storage;
 
 /// Why a call has no response.
@@ -87,11 +87,17 @@ impl CallError {
         if let Some(ResourceTableError::Full) = trap.downcast_ref() {
             return Self::Breach(Breach::Handles);
         }
-        if refused_memory {
+        if refused_memory || has_passed_too_much(trap) {
             return Self::Breach(Breach::Memory);
         }
-        Self::Trap(format!("{trap:#}"))
+        Self::Trap(log::printable(&format!("{trap:#}")))
     }
+}
+
+/// Whether the guest has passed more to the gateway in one call than its memory could hold: see
+/// `new_store`. wasmtime has no type for it.
+fn has_passed_too_much(trap: &wasmtime::Error) -> bool {
+    trap.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
 }
 
 /// What a handler returned, if it can be sent.

@@ -47,6 +47,8 @@ pub(super) fn new_store(runtime: &Runtime, memory_bytes: usize) -> Store<HostSta
     let state = HostState { memory, call: None, log: LogRoom::new(), wasi: None };
     let mut store = Store::new(runtime.engine(), state);
     store.limiter(|state| &mut state.memory);
+    // Lists whose items lie over each other could stand for more than the guest's memory holds.
+    store.set_hostcall_fuel(memory_bytes);
     store.epoch_deadline_callback(|mut context| {
         context.data_mut().tick()?;
         // Behind the other tasks of this worker, or a busy guest would starve them.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::{Result, Store};
+use wasmtime::{Error, Result, Store};
 
 use super::bindings::{Plugin as Guest, PluginPre};
 use super::engine::Runtime;
@@ -82,7 +82,14 @@ impl Instances {
     /// An instance that has served nobody.
     pub(super) async fn fresh(&self) -> Result<Instance> {
         let mut store = new_store(&self.runtime, self.memory_bytes);
-        let guest = self.pre.instantiate_async(&mut store).await?;
+        let guest = self.pre.instantiate_async(&mut store).await;
+        let guest = guest.map_err(|error| match store.data().memory.refused {
+            true => Error::msg(format!(
+                "what it begins with is larger than plugin_memory_bytes ({})",
+                self.memory_bytes
+            )),
+            false => error,
+        })?;
         let first_bytes = store.data().memory.used();
         Ok(Instance { store, guest, served: 0, first_bytes, idle_room: None })
     }

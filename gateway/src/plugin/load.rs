@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 
 use super::engine::Runtime;
 use super::instance::Instances;
-use super::{Plugin, Retry};
+use super::{Plugin, Retry, log};
 use crate::config::{Isolation, Permission};
 use crate::manifest::Manifest;
 use crate::storage::{InstallError, InstallOptions, Storage, Upgrade};
@@ -37,6 +37,9 @@ pub enum LoadError {
     /// Not a component of this interface, or one that fails to describe itself.
     #[error("it is not a plugin of this gateway: {0}")]
     Component(String),
+    /// Compiling it took more than it may, or cannot be done here.
+    #[error("it could not be compiled: {0}")]
+    Compile(String),
     /// What it declares; each fault in a line.
     #[error("its manifest is not valid:\n{}", .0.join("\n"))]
     Manifest(Vec<String>),
@@ -62,7 +65,7 @@ impl Plugin {
         component: &[u8],
         options: LoadOptions,
     ) -> Result<Self, LoadError> {
-        let pre = runtime.prepare(component).map_err(|e| component_error(&e))?;
+        let pre = runtime.prepare(component).await?;
         let LoadOptions {
             isolation,
             max_requests_per_instance,
@@ -119,7 +122,7 @@ pub async fn describe_and_upgrade(
     component: &[u8],
     memory_bytes: usize,
 ) -> Result<(String, Upgrade), LoadError> {
-    let pre = runtime.prepare(component).map_err(|error| component_error(&error))?;
+    let pre = runtime.prepare(component).await?;
     let instances = Instances::new(runtime.clone(), pre, Isolation::Request, 1, memory_bytes);
     let text = call_describe(&instances).await?;
     Ok((text, upgrade_by(instances)))
@@ -169,5 +172,12 @@ async fn call_describe(instances: &Instances) -> Result<String, LoadError> {
 }
 
 fn component_error(error: &wasmtime::Error) -> LoadError {
-    LoadError::Component(format!("{error:#}"))
+    LoadError::component(&format!("{error:#}"))
+}
+
+impl LoadError {
+    /// What is wrong with a component, in a text that may hold names out of it.
+    pub(super) fn component(why: &str) -> Self {
+        Self::Component(log::printable(why))
+    }
 }

@@ -44,10 +44,8 @@ impl LogRoom {
     }
 }
 
-/// Control characters could forge lines of the log or steer a terminal.
 fn log_line(level: Level, message: &str) {
-    let message: String =
-        message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let message = without_controls(message);
     match level {
         Level::Trace => tracing::trace!(target: "plugin", "{message}"),
         Level::Debug => tracing::debug!(target: "plugin", "{message}"),
@@ -56,6 +54,21 @@ fn log_line(level: Level, message: &str) {
         Level::Error => tracing::error!(target: "plugin", "{message}"),
     }
 }
+
+/// Control characters could forge lines of the log or steer a terminal.
+fn without_controls(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// A text with names out of a component in it, for the log or for an operator: line breaks may be
+/// ours, and it is cut where it is too long to be.
+pub(super) fn printable(text: &str) -> String {
+    let cut = text.char_indices().nth(MAX_TEXT).map_or(text, |(end, _)| &text[..end]);
+    cut.split('\n').map(without_controls).collect::<Vec<_>>().join("\n")
+}
+
+/// Characters of such a text.
+const MAX_TEXT: usize = 4_096;
 
 /// Standard output or standard error, as lines of the log. Its clones are the same stream.
 #[derive(Clone)]

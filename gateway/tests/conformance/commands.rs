@@ -6,13 +6,13 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use loggia::config::Isolation;
-use loggia::plugin::{LoadError, LoadOptions, Plugin, Retry, Runtime};
+use loggia::plugin::{LoadError, LoadOptions, Plugin, Retry};
 use loggia::storage::Storage;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use crate::harness::store::{TestStore, install, location};
-use crate::harness::{Database, plugin_path};
+use crate::harness::{Database, engine, plugin_path};
 
 /// Run the program with a configuration for this database.
 fn run(database: &Database, arguments: &[&str]) -> Output {
@@ -25,6 +25,8 @@ fn run(database: &Database, arguments: &[&str]) -> Output {
     );
     std::fs::write(&path, text).unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_loggia"));
+    // Compiled code is kept below it.
+    program.current_dir(env!("CARGO_TARGET_TMPDIR"));
     program.args(arguments).arg("--config").arg(&path).output().unwrap()
 }
 
@@ -98,7 +100,7 @@ async fn load(store: &TestStore) -> Result<Plugin, LoadError> {
         statistics: false,
     };
     let component = std::fs::read(plugin_path("faults")).unwrap();
-    Plugin::load(&Runtime::new(memory_bytes).unwrap(), &store.storage, &component, options).await
+    Plugin::load(engine(), &store.storage, &component, options).await
 }
 
 async fn a_plugin_upgrades_stored_bodies(database: Database) {

@@ -13,7 +13,7 @@ pub(crate) mod store;
 
 pub(crate) use client::{Answer, send, try_send};
 pub(crate) use database::Database;
-pub(crate) use gateway::{TestGateway, plugin_path};
+pub(crate) use gateway::{TestGateway, compiler, engine, plugin_path};
 
 /// Make each of these functions two tests, one for each database.
 ///

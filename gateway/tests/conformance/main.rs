@@ -8,6 +8,7 @@
 mod batches;
 mod checkpoints;
 mod claims;
+mod code_cache;
 mod commands;
 mod counts;
 mod crashes;
@@ -35,6 +36,7 @@ mod postgres_tls;
 mod process;
 mod references;
 mod row_level_security;
+mod runtime;
 mod schema_changes;
 mod search;
 mod serializable;

@@ -25,6 +25,8 @@ impl Program {
     /// Start it on any free port, which its log tells.
     pub(crate) fn start(configuration: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_loggia"))
+            // Compiled code is kept below it.
+            .current_dir(env!("CARGO_TARGET_TMPDIR"))
             .args(["serve", "--config"])
             .arg(configuration)
             .stderr(Stdio::piped())
@@ -177,6 +179,7 @@ fn a_faulty_configuration_ends_with_78_and_says_what_to_do() {
         let file = folder.path().join("loggia.db").display().to_string();
         std::fs::write(&path, text.replace('%', &file)).unwrap();
         let mut program = Command::new(env!("CARGO_BIN_EXE_loggia"));
+        program.current_dir(env!("CARGO_TARGET_TMPDIR"));
         let ended = program.args(["serve", "--config"]).arg(&path).output().unwrap();
         assert_eq!(ended.status.code(), Some(78), "{text}");
         let message = String::from_utf8_lossy(&ended.stderr).into_owned();
@@ -197,6 +200,7 @@ fn a_plugin_with_another_digest_is_refused() {
     );
     std::fs::write(&path, text).unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_loggia"));
+    program.current_dir(env!("CARGO_TARGET_TMPDIR"));
     let ended = program.args(["serve", "--config"]).arg(&path).output().unwrap();
     assert_eq!(ended.status.code(), Some(78));
     assert!(String::from_utf8_lossy(&ended.stderr).contains("SHA-256"));
@@ -214,6 +218,8 @@ async fn statements_are_logged_on_request_without_their_values() {
             std::fs::write(&configuration, text.replace("[storage]\n", &key)).unwrap();
             let log = folder.path().join("log");
             let mut child = Command::new(env!("CARGO_BIN_EXE_loggia"))
+                // Compiled code is kept below it.
+                .current_dir(env!("CARGO_TARGET_TMPDIR"))
                 .args(["serve", "--config"])
                 .arg(&configuration)
                 .stderr(std::fs::File::create(&log).unwrap())

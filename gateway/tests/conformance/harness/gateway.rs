@@ -1,15 +1,15 @@
 //! The gateway under test: started as `loggia serve` starts it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use loggia::cli::{Started, start, start_with};
+use loggia::cli::{Started, start_with};
 use loggia::config::{Config, Plugin};
 use loggia::http::Gateway;
-use loggia::plugin::Runtime;
+use loggia::plugin::{Cache, CompileBounds, Compiler, Runtime};
 use loggia::storage::Background;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -57,13 +57,7 @@ impl TestGateway {
     }
 
     async fn serve(configuration: Config, database: Arc<Database>) -> anyhow::Result<Self> {
-        // An engine is made for one limit of memory.
-        let memory_bytes = configuration.limits.plugin_memory_bytes;
-        let started = if memory_bytes == Config::default().limits.plugin_memory_bytes {
-            start_with(&configuration, engine()).await
-        } else {
-            start(&configuration).await
-        };
+        let started = start_with(&configuration, engine()).await;
         let Started { server, gateway, background } = started?;
         let address = server.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -154,10 +148,19 @@ impl Drop for TestGateway {
     }
 }
 
-/// One for all tests of the process: each component is compiled once.
-fn engine() -> &'static Runtime {
+/// One for all tests of the process, with a cache for all runs.
+pub(crate) fn engine() -> &'static Runtime {
     static ENGINE: OnceLock<Runtime> = OnceLock::new();
-    ENGINE.get_or_init(|| Runtime::new(Config::default().limits.plugin_memory_bytes).unwrap())
+    ENGINE.get_or_init(|| {
+        let cache = Cache::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("code")).unwrap();
+        Runtime::new(compiler(), Some(cache)).unwrap()
+    })
+}
+
+/// The program that the tests are of.
+pub(crate) fn compiler() -> Compiler {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_loggia"));
+    Compiler { program, bounds: CompileBounds::default() }
 }
 
 /// The component that `cargo xtask test` has built.
