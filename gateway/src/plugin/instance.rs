@@ -71,22 +71,25 @@ impl Instances {
         Self::new(runtime, pre, Isolation::Request, 1, memory_bytes)
     }
 
-    /// An instance for one request of this tenant.
-    pub(super) async fn take(&self, tenant: Tenant) -> Result<Instance> {
+    /// An instance for one request of this tenant, whose instances have so much memory.
+    pub(super) async fn take(&self, tenant: Tenant, memory_bytes: usize) -> Result<Instance> {
         match self.take_idle(tenant) {
             Some(instance) => Ok(instance),
-            None => self.fresh().await,
+            None => self.make(memory_bytes).await,
         }
     }
 
-    /// An instance that has served nobody.
+    /// An instance for work that is of no tenant.
     pub(super) async fn fresh(&self) -> Result<Instance> {
-        let mut store = new_store(&self.runtime, self.memory_bytes);
+        self.make(self.memory_bytes).await
+    }
+
+    async fn make(&self, memory_bytes: usize) -> Result<Instance> {
+        let mut store = new_store(&self.runtime, memory_bytes);
         let guest = self.pre.instantiate_async(&mut store).await;
         let guest = guest.map_err(|error| match store.data().memory.refused {
             true => Error::msg(format!(
-                "what it begins with is larger than plugin_memory_bytes ({})",
-                self.memory_bytes
+                "what it begins with is larger than plugin_memory_bytes ({memory_bytes})"
             )),
             false => error,
         })?;
