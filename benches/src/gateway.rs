@@ -51,6 +51,7 @@ pub fn runtime() -> Result<Runtime> {
 pub fn configuration(url: &str, isolation: Isolation) -> Result<Config> {
     let mut configuration = Config::default();
     configuration.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    configuration.server.admin_listen = configuration.server.listen;
     configuration.storage.url = url.to_owned();
     configuration.storage.acquire_timeout_ms = ACQUIRE_TIMEOUT_MS;
     configuration.limits.request_ms = REQUEST_TIMEOUT_MS;
@@ -68,10 +69,9 @@ pub async fn serve(
     started: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Started { server, gateway, background } = start_with(configuration, &runtime()?).await?;
+    let Started { server, background, .. } = start_with(configuration, &runtime()?).await?;
     started(server.local_addr()?);
     server.run(stop).await;
     background.stop().await;
-    drop(gateway);
     Ok(())
 }

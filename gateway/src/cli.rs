@@ -6,14 +6,17 @@ mod build;
 mod check;
 mod compile;
 mod configured;
+mod generation;
 mod key_new;
 mod migrate;
 mod plugin_build;
 mod plugin_plan;
+mod reload;
 mod serve;
 mod stats;
 mod tenants;
 mod toolchain;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,7 +25,8 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Fault;
 use crate::plugin::COMPILE_COMMAND;
-pub use serve::{Started, start_with};
+pub use reload::Source;
+pub use serve::{Started, start_from, start_with};
 
 /// A storage gateway whose schemas are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -34,11 +38,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the plugins of a configuration file.
+    /// Serve the plugins of a configuration file. SIGHUP loads both anew.
+    #[command(after_help = "Example: loggia serve --config gateway.toml --watch")]
     Serve {
         /// The configuration file.
         #[arg(long, default_value = "gateway.toml")]
         config: PathBuf,
+        /// Load it and its plugins anew when a file has changed.
+        #[arg(long)]
+        watch: bool,
     },
     /// Bring the gateway's own tables up to date, as every start does, and list its migrations.
     #[command(after_help = "Example: loggia migrate --list")]
@@ -153,7 +161,10 @@ pub fn main() -> ExitCode {
         Command::CompileComponent { memory_bytes, cpu_seconds } => {
             return compile::run(memory_bytes, cpu_seconds);
         }
-        Command::Serve { config } => serve::run(&config),
+        Command::Serve { config, watch } => {
+            let when = if watch { serve::ReloadWhen::Changed } else { serve::ReloadWhen::Asked };
+            serve::run(&config, when)
+        }
         Command::Check { config } => check::run(&config),
         Command::Key(KeyCommand::New { name }) => {
             key_new::run(&name);

@@ -24,7 +24,6 @@ mod wasi;
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -42,7 +41,7 @@ pub use engine::Runtime;
 pub use error::{CallError, Failed};
 use host::CallState;
 use instance::{Instance, Instances};
-pub use load::{LoadError, LoadOptions, describe, describe_and_upgrade};
+pub use load::{LoadError, LoadOptions, Prepared, describe, describe_and_upgrade};
 pub use message::{Problem, Request, Response, Wait};
 use waiting::Waiting;
 
@@ -54,7 +53,7 @@ pub struct Plugin {
     storage: Arc<Storage>,
     instances: Instances,
     retry: Retry,
-    in_calls: AtomicU32,
+    sha256: String,
 }
 
 /// How often a request that lost a race runs again, and after what pause.
@@ -116,10 +115,10 @@ impl Plugin {
         Ok(())
     }
 
-    /// Calls under way.
+    /// The SHA-256 of its component, in hexadecimal digits.
     #[must_use]
-    pub fn in_calls(&self) -> u32 {
-        self.in_calls.load(Ordering::Acquire)
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// Run one request, again where it lost a race or waits for a change, and make what it wrote
@@ -133,7 +132,6 @@ impl Plugin {
         options: &CallOptions,
         gone: impl Future<Output = ()>,
     ) -> Result<Response, Failed> {
-        let _in_call = InCall::new(&self.in_calls);
         let mut gone = pin!(gone);
         let mut waiting = Waiting::new(self, options);
         let mut now = self.storage.now();
@@ -274,19 +272,3 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// What a handler returns.
 type Answer = Result<handler::Response, handler::Failure>;
-
-/// Counts a call as under way until it is dropped.
-struct InCall<'a>(&'a AtomicU32);
-
-impl<'a> InCall<'a> {
-    fn new(count: &'a AtomicU32) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count)
-    }
-}
-
-impl Drop for InCall<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}

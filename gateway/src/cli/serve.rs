@@ -5,75 +5,124 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 
 use super::compile::runtime;
-use super::{ConfigurationFault, configured, tenants};
+use super::reload::{Reloader, Source};
+use super::{ConfigurationFault, generation, watch};
 use crate::config::{Config, Fault, KeyPath};
-use crate::http::{Gateway, Server};
-use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
+use crate::http::{Gateway, Reload, Server};
+use crate::metrics::Metrics;
+use crate::plugin::Runtime;
 use crate::storage::{Background, Location, PostgresOptions, Storage, TlsOptions};
 use crate::telemetry;
 
 /// A gateway that listens, and is not serving yet.
 #[derive(Debug)]
 pub struct Started {
-    /// The listener.
+    /// The listeners.
     pub server: Server,
-    /// What it serves.
+    /// What they serve.
     pub gateway: Arc<Gateway>,
+    /// Makes the next generation.
+    pub reload: Reload,
     /// What runs beside requests. It ends when this is stopped or dropped.
     pub background: Background,
 }
 
+/// When the next generation is made, beside SIGHUP and the admin call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ReloadWhen {
+    /// At no other time.
+    Asked,
+    /// When the configuration file or a plugin's file has changed.
+    Changed,
+}
+
 /// Serve until the process is told to stop.
-pub(super) fn run(path: &Path) -> anyhow::Result<()> {
-    let config = Config::load(path).map_err(|error| ConfigurationFault(error.to_string()))?;
+pub(super) fn run(path: &Path, when: ReloadWhen) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let Started { server, gateway, background } = start(&config).await?;
-        let address = server.local_addr()?;
-        tracing::info!(%address, plugins = config.plugins.len(), "serving");
-        let mut terminated = signal(SignalKind::terminate())?;
-        let stop = async {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-            tracing::info!("stopping");
-        };
-        server.run(stop).await;
+        let from_file = path.to_owned();
+        let source: Source = Arc::new(move || {
+            let config = Config::load(&from_file);
+            Ok(config.map_err(|error| ConfigurationFault(error.to_string()))?)
+        });
+        // Before anything else, since SIGHUP ends a process that does not ask for it.
+        let hangups = signal(SignalKind::hangup())?;
+        let config = source()?;
+        let runtime = runtime(config.server.cache_folder())?;
+        let started = start_from(Arc::clone(&source), config, &runtime).await?;
+        let Started { server, gateway, reload, background } = started;
+        let mut reloading = JoinSet::new();
+        reloading.spawn(reload_on(hangups, reload.clone()));
+        if let ReloadWhen::Changed = when {
+            reloading.spawn(watch::start(path, source, reload)?);
+        }
+        let (address, admin) = (server.local_addr()?, server.admin_addr()?);
+        let plugins = gateway.generation().plugins().len();
+        tracing::info!(%address, %admin, plugins, "serving");
+        server.run(stopped()?).await;
+        reloading.shutdown().await;
         background.stop().await;
         drop(gateway);
         Ok(())
     })
 }
 
-async fn start(config: &Config) -> anyhow::Result<Started> {
-    start_with(config, &runtime(config.server.cache_folder())?).await
+/// Until SIGTERM or Ctrl-C.
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
 }
 
-/// Open the database, load the plugins, take the address.
+/// The outcome stands in the log.
+async fn reload_on(mut signals: Signal, reload: Reload) {
+    while signals.recv().await.is_some() {
+        reload.run().await.ok();
+    }
+}
+
+/// Open the database, load the plugins, take the addresses. A reload reads the files of the plugins
+/// again, and has the same configuration.
 ///
 /// # Errors
 /// The first of these that fails, with what to do about it.
 pub async fn start_with(config: &Config, runtime: &Runtime) -> anyhow::Result<Started> {
-    let callers = tenants::callers(config).map_err(ConfigurationFault::from)?;
+    let same = config.clone();
+    start_from(Arc::new(move || Ok(same.clone())), config.clone(), runtime).await
+}
+
+/// As [`start_with`], with a configuration that a reload gets anew.
+///
+/// # Errors
+/// As [`start_with`].
+pub async fn start_from(
+    source: Source,
+    config: Config,
+    runtime: &Runtime,
+) -> anyhow::Result<Started> {
     if config.storage.log_statements {
         telemetry::log_statements();
     }
-    let storage = Storage::open(&location(config).map_err(ConfigurationFault::from)?)
+    let storage = Storage::open(&location(&config).map_err(ConfigurationFault::from)?)
         .await
         .context("the database")?;
-    let plugins = load_plugins(config, &storage, runtime).await?;
-    let grants = tenants::grants(config, &storage, &plugins).await?;
-    let background = Background::start(&storage, sweep_interval(config));
-    let gateway = Gateway::new(config, storage, callers, grants, plugins)
-        .map_err(|faults| ConfigurationFault(faults.join("\n")))?;
-    let gateway = Arc::new(gateway);
-    let server = Server::bind(&config.server, Arc::clone(&gateway))
-        .await
-        .with_context(|| format!("server.listen {}", config.server.listen))?;
-    Ok(Started { server, gateway, background })
+    let metrics = Arc::<Metrics>::default();
+    let first = generation::make(&config, &storage, runtime, &metrics).await?;
+    let background = Background::start(&storage, sweep_interval(&config));
+    let gateway = Arc::new(Gateway::new(&config.server, storage, Arc::clone(&metrics), first));
+    let server_config = config.server.clone();
+    let reloader = Reloader::new(source, config, runtime.clone(), Arc::clone(&gateway), metrics);
+    let reload = reloader.into_reload();
+    let server = Server::bind(&server_config, Arc::clone(&gateway), reload.clone()).await?;
+    Ok(Started { server, gateway, reload, background })
 }
 
 /// None where this gateway does not sweep.
@@ -110,42 +159,4 @@ pub(super) fn location(config: &Config) -> Result<Location, Fault> {
     }
     // Not the URL itself: it may hold a password.
     Err(config.fault(of_storage("url"), "it must begin with sqlite: or postgres://"))
-}
-
-async fn load_plugins(
-    config: &Config,
-    storage: &Arc<Storage>,
-    runtime: &Runtime,
-) -> anyhow::Result<Vec<Arc<Plugin>>> {
-    let (mut plugins, mut faults) = (Vec::new(), Vec::new());
-    for (name, plugin) in &config.plugins {
-        let component = match configured::read(config, name, plugin) {
-            Ok(component) => component,
-            Err(fault) => {
-                faults.push(fault);
-                continue;
-            }
-        };
-        let options = LoadOptions {
-            isolation: plugin.isolation,
-            max_requests_per_instance: plugin.max_requests_per_instance,
-            memory_bytes: config.limits.with(&plugin.limits).plugin_memory_bytes,
-            retry: Retry {
-                times: config.storage.retries,
-                backoff: Duration::from_millis(config.storage.retry_backoff_ms),
-            },
-            allow: plugin.allow.clone(),
-            statistics: config.storage.statistics,
-        };
-        match Plugin::load(runtime, storage, &component, options).await {
-            Ok(loaded) => {
-                faults.extend(configured::check_name(config, name, loaded.manifest()).err());
-                plugins.push(Arc::new(loaded));
-            }
-            Err(error) => {
-                faults.push(configured::faulty(config, name, plugin, &error.to_string()));
-            }
-        }
-    }
-    if faults.is_empty() { Ok(plugins) } else { Err(ConfigurationFault::of(&faults).into()) }
 }

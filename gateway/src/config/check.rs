@@ -15,7 +15,7 @@ pub(super) type Found = (KeyPath, String);
 
 /// All faults of a configuration whose values have the right types.
 pub(super) fn faults(config: &Config) -> Vec<Found> {
-    let mut found = Vec::new();
+    let mut found: Vec<Found> = admin_faults(config).into_iter().collect();
     for (name, plugin) in &config.plugins {
         found.extend(plugin_faults(config, name, plugin));
     }
@@ -32,6 +32,15 @@ pub(super) fn faults(config: &Config) -> Vec<Found> {
         }
     }
     found
+}
+
+/// Whoever can connect there needs no key.
+fn admin_faults(config: &Config) -> Option<Found> {
+    let key = KeyPath::of("server").key("admin_listen");
+    let what = "others can reach this address, and the admin listener asks for no key: use a \
+                loopback address such as 127.0.0.1:9090";
+    let reachable = !config.server.admin_listen.ip().is_loopback();
+    reachable.then(|| (key, what.to_owned()))
 }
 
 /// Integers that may be 0; what it means stands in `gateway.toml`.

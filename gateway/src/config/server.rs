@@ -11,6 +11,9 @@ use serde::Deserialize;
 pub struct Server {
     /// Where clients connect to. Without a tenant, only a loopback address is accepted.
     pub listen: SocketAddr,
+    /// Where the operator connects to: health, metrics, reload. It asks for no key, so only a
+    /// loopback address is accepted.
+    pub admin_listen: SocketAddr,
     /// More connections than this wait to be accepted.
     pub max_connections: usize,
     /// How long a connection may take to send a request's headers, in milliseconds. An idle
@@ -36,6 +39,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 9090)),
             max_connections: 2_000,
             header_timeout_ms: 5_000,
             body_timeout_ms: 30_000,

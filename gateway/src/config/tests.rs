@@ -197,6 +197,20 @@ plugin = ["a"]
 }
 
 #[test]
+fn the_admin_listener_is_on_a_loopback_address() {
+    assert_faults(
+        "[server]\nadmin_listen = \"0.0.0.0:9090\"\n",
+        &[
+            "g.toml:2:16: server.admin_listen: others can reach this address, and the admin listener \
+           asks for no key: use a loopback address such as 127.0.0.1:9090",
+        ],
+    );
+    for address in ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1"] {
+        parse(&format!("[server]\nadmin_listen = \"{address}\"\n"), &[]).expect(address);
+    }
+}
+
+#[test]
 fn what_is_no_toml_is_told_with_its_line() {
     assert_faults(
         "[limits]\nbody_bytes = \nlog_bytes = 1 2\n[server]\nlistenn = 1\n",

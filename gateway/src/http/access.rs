@@ -6,11 +6,12 @@ use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use super::grant::{Grant, RequestLimits};
 use super::problem::Problem;
 use super::route::Route;
-use super::{Gateway, role};
+use super::{Generation, role};
 use crate::tenant::{Principal, Unauthenticated};
 
 /// Somebody who may ask for an operation.
 pub(super) struct Access<'a> {
+    pub(super) tenant: &'a str,
     pub(super) principal: &'a Principal,
     pub(super) grant: &'a Grant,
     pub(super) limits: RequestLimits,
@@ -19,23 +20,24 @@ pub(super) struct Access<'a> {
 impl<'a> Access<'a> {
     /// By the key in the headers: the tenant, what it has of the plugin, and the key's roles.
     pub(super) fn of(
-        gateway: &'a Gateway,
+        generation: &'a Generation,
         headers: &HeaderMap,
         route: &Route,
     ) -> Result<Self, Problem> {
         let authorization = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-        let caller = gateway.tenants.authenticate(authorization)?;
+        let caller = generation.tenants.authenticate(authorization)?;
         let span = tracing::Span::current();
         span.record("tenant", caller.tenant.as_str());
         span.record("subject", caller.subject.as_str());
         let plugin = route.plugin.manifest().name.as_str();
         let principal = caller.principals.get(plugin);
-        let grant = gateway.grants.find(&caller.tenant, plugin);
+        let grant = generation.grants.find(&caller.tenant, plugin);
         let (Some(principal), Some(grant)) = (principal, grant) else {
             return Err(not_allowed(plugin));
         };
         role::check(route.operation.role(), principal)?;
-        Ok(Self { principal, grant, limits: grant.limits(&route.operation.limits) })
+        let limits = grant.limits(&route.operation.limits);
+        Ok(Self { tenant: &caller.tenant, principal, grant, limits })
     }
 }
 

@@ -14,6 +14,32 @@ use super::problem::Problem;
 use crate::json;
 use crate::manifest::{RequestDeclaration, compile_schema, is_json};
 
+/// The body of one request. It is read once, whichever generation answers in the end.
+pub(super) enum Body {
+    Arriving(Incoming),
+    Read(Bytes),
+}
+
+impl Body {
+    /// All of it.
+    async fn bytes(&mut self, limit: usize, timeout: Duration) -> Result<Bytes, Problem> {
+        let bytes = match self {
+            Self::Read(bytes) if bytes.len() > limit => return Err(too_large(limit)),
+            Self::Read(bytes) => bytes.clone(),
+            Self::Arriving(body) => collect(body, limit, timeout).await?,
+        };
+        *self = Self::Read(bytes.clone());
+        Ok(bytes)
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Arriving(body) => body.is_end_stream(),
+            Self::Read(bytes) => bytes.is_empty(),
+        }
+    }
+}
+
 /// What an operation takes, worked out before the first request.
 pub(super) struct RequestBody {
     content_types: Vec<String>,
@@ -31,13 +57,13 @@ impl RequestBody {
     /// Read a body and check it.
     pub(super) async fn read(
         &self,
-        body: Incoming,
+        body: &mut Body,
         headers: &HeaderMap,
         limit: usize,
         timeout: Duration,
     ) -> Result<Bytes, Problem> {
         let content_type = self.content_type(headers)?;
-        let bytes = collect(body, limit, timeout).await?;
+        let bytes = body.bytes(limit, timeout).await?;
         if is_json(content_type) {
             self.check(&bytes)?;
         }
@@ -71,14 +97,14 @@ impl RequestBody {
 }
 
 /// The body of an operation that takes none.
-pub(super) fn none(body: &Incoming) -> Result<Bytes, Problem> {
-    if body.is_end_stream() {
+pub(super) fn none(body: &Body) -> Result<Bytes, Problem> {
+    if body.is_empty() {
         return Ok(Bytes::new());
     }
     Err(Problem::bad_request("unexpected-body", "this operation takes no body; send none"))
 }
 
-async fn collect(body: Incoming, limit: usize, timeout: Duration) -> Result<Bytes, Problem> {
+async fn collect(body: &mut Incoming, limit: usize, timeout: Duration) -> Result<Bytes, Problem> {
     // What the client announces is refused before any of it is read.
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large(limit));

@@ -14,10 +14,12 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::access::Access;
+use super::body::Body;
 use super::problem::Problem;
 use super::route::{Matched, Route};
-use super::{Gateway, body, response, trace};
-use crate::plugin::{self, CallOptions};
+use super::{Gateway, Generation, body, response, trace};
+use crate::metrics::RouteMetrics;
+use crate::plugin::{self, CallError, CallOptions, Failed};
 
 /// What is known of a request when it arrives.
 struct Arrival {
@@ -25,6 +27,15 @@ struct Arrival {
     /// On the database's clock, in microseconds since 1970.
     received_at: i64,
     trace_id: String,
+    entropy: (u64, u64),
+}
+
+/// A request that can be run.
+struct Ready {
+    route: Arc<Route>,
+    request: plugin::Request,
+    options: CallOptions,
+    tenant: String,
 }
 
 /// Answer a request, whatever comes of it, and log one line.
@@ -36,6 +47,7 @@ pub(super) async fn respond(
         at: Instant::now(),
         received_at: gateway.storage.now(),
         trace_id: trace::trace_id(request.headers()),
+        entropy: rand::rng().random(),
     };
     let (head, body) = request.into_parts();
     let span = tracing::info_span!(
@@ -47,33 +59,66 @@ pub(super) async fn respond(
         tenant = tracing::field::Empty,
         subject = tracing::field::Empty,
     );
-    let answered = answer(&gateway, &arrival, &head, body).instrument(span.clone()).await;
+    let mut metrics = None;
+    let answering = answer(&gateway, &arrival, &head, Body::Arriving(body), &mut metrics);
+    let answered = answering.instrument(span.clone()).await;
     let response = answered.unwrap_or_else(|problem| problem.into_response(&arrival.trace_id));
+    let (status, duration) = (response.status().as_u16(), arrival.at.elapsed());
+    metrics.unwrap_or_else(|| gateway.metrics.no_route()).answered(status, duration);
     span.in_scope(|| {
-        let duration_us = u64::try_from(arrival.at.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(status = response.status().as_u16(), duration_us, "answered");
+        let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(status, duration_us, "answered");
     });
     response
 }
 
-/// The path of a request.
+/// The path of a request: by the generation that it finds, and where that one's tables have been
+/// changed meanwhile, by the next.
 async fn answer(
-    gateway: &Arc<Gateway>,
+    gateway: &Gateway,
     arrival: &Arrival,
     head: &Parts,
-    body: Incoming,
+    mut body: Body,
+    metrics: &mut Option<RouteMetrics>,
 ) -> Result<Response<Full<Bytes>>, Problem> {
-    let matched = match gateway.router.find(&head.method, head.uri.path()) {
-        Err(problem) if head.method == Method::OPTIONS => return options(problem),
-        found => found?,
-    };
+    let mut generation = gateway.generation();
+    let mut deadline = None;
+    loop {
+        let matched = match generation.router.find(&head.method, head.uri.path()) {
+            Err(problem) if head.method == Method::OPTIONS => return options(problem),
+            found => found?,
+        };
+        *metrics = Some(matched.route.metrics.clone());
+        let mut ready = ready(gateway, &generation, arrival, head, &mut body, matched).await?;
+        let deadline = *deadline.get_or_insert(ready.options.deadline);
+        ready.options.deadline = deadline;
+        match run(gateway, ready).await? {
+            Err(failed) if failed.is_for_another_generation() => {
+                generation = match gateway.later_than(&generation, deadline).await {
+                    Some(later) => later,
+                    None => return Err(failed.into()),
+                };
+            }
+            answer => return Ok(response::finish(&head.method, &head.headers, answer?)),
+        }
+    }
+}
+
+/// Who asks, whether they may, and what the plugin is told.
+async fn ready(
+    gateway: &Gateway,
+    generation: &Generation,
+    arrival: &Arrival,
+    head: &Parts,
+    body: &mut Body,
+    matched: Matched,
+) -> Result<Ready, Problem> {
     let route = Arc::clone(&matched.route);
     note_in_span(&route);
-    let access = Access::of(gateway, &head.headers, &route)?;
+    let access = Access::of(generation, &head.headers, &route)?;
     let request = read(gateway, arrival, head, body, matched, &access).await?;
     let options = call_options(&access, &route);
-    let answer = call(route, request, options).await?;
-    Ok(response::finish(&head.method, &head.headers, answer))
+    Ok(Ready { route, request, options, tenant: access.tenant.to_owned() })
 }
 
 /// Everything that the plugin is told, checked.
@@ -81,7 +126,7 @@ async fn read(
     gateway: &Gateway,
     arrival: &Arrival,
     head: &Parts,
-    body: Incoming,
+    body: &mut Body,
     matched: Matched,
     access: &Access<'_>,
 ) -> Result<plugin::Request, Problem> {
@@ -93,7 +138,7 @@ async fn read(
             let limit = access.limits.body_bytes;
             taken.read(body, &head.headers, limit, gateway.body_timeout).await?
         }
-        None => body::none(&body)?,
+        None => body::none(body)?,
     };
     Ok(plugin::Request {
         operation: route.operation.name.clone(),
@@ -103,29 +148,50 @@ async fn read(
         body,
         principal: access.principal.clone(),
         received_at: arrival.received_at,
-        entropy: rand::rng().random(),
+        entropy: arrival.entropy,
         trace_id: arrival.trace_id.clone(),
     })
+}
+
+/// Run it, and count what the plugin has done wrong.
+async fn run(gateway: &Gateway, ready: Ready) -> Result<Result<plugin::Response, Failed>, Problem> {
+    let Ready { route, request, options, tenant } = ready;
+    let answer = call(gateway, Arc::clone(&route), request, options).await?;
+    let limit = match &answer {
+        Err(Failed { error: CallError::Trap(_) | CallError::Instantiation(_), .. }) => {
+            route.metrics.trapped();
+            return Ok(answer);
+        }
+        Err(Failed { error, .. }) => error.limit(),
+        Ok(_) => None,
+    };
+    if let Some(limit) = limit {
+        gateway.metrics.limit_exceeded(&tenant, &route.plugin.manifest().name, &limit);
+    }
+    Ok(answer)
 }
 
 /// In a task of its own: when the client goes away, the call goes on to its end, so that a commit
 /// is never left half decided and the connection goes back to the pool clean.
 async fn call(
+    gateway: &Gateway,
     route: Arc<Route>,
     request: plugin::Request,
     options: CallOptions,
-) -> Result<plugin::Response, Problem> {
+) -> Result<Result<plugin::Response, Failed>, Problem> {
     // Lives as long as hyper waits for the answer, which it does while there is a client.
     let (_here, left) = oneshot::channel::<()>();
     let gone = async move { drop(left.await) };
-    let work = async move { route.plugin.call(&request, &options, gone).await };
-    match tokio::spawn(work.in_current_span()).await {
-        Ok(answer) => Ok(answer?),
-        Err(error) => {
-            tracing::error!(%error, "a request panicked");
-            Err(Problem::panicked())
-        }
-    }
+    let under_way = gateway.calls.begin();
+    let work = async move {
+        let answer = route.plugin.call(&request, &options, gone).await;
+        drop(under_way);
+        answer
+    };
+    tokio::spawn(work.in_current_span()).await.map_err(|error| {
+        tracing::error!(%error, "a request panicked");
+        Problem::panicked()
+    })
 }
 
 /// The deadline counts from here: how long the body took to arrive has a limit of its own.

@@ -12,6 +12,7 @@ use super::parameter::Parameters;
 use super::problem::Problem;
 use crate::config::Ceiling;
 use crate::manifest::{Manifest, OperationDeclaration, OperationLimits};
+use crate::metrics::{Metrics, RouteMetrics};
 use crate::plugin::Plugin;
 
 /// All routes of all plugins.
@@ -24,6 +25,7 @@ pub(super) struct Route {
     pub(super) parameters: Parameters,
     /// `None` where it takes none.
     pub(super) body: Option<RequestBody>,
+    pub(super) metrics: RouteMetrics,
 }
 
 /// What a path has matched.
@@ -39,12 +41,15 @@ impl Router {
     /// # Errors
     /// Two operations that one request would match, a parameter's schema that is none, or a limit
     /// above the ceiling.
-    pub(super) fn new(plugins: &[Arc<Plugin>], ceiling: &Ceiling) -> Result<Self, Vec<String>> {
+    pub(super) fn new(
+        plugins: &[Arc<Plugin>],
+        ceiling: &Ceiling,
+        metrics: &Metrics,
+    ) -> Result<Self, Vec<String>> {
         let routes = plugins.iter().flat_map(|plugin| {
             let manifest = plugin.manifest();
-            let operations = manifest.operations.iter();
-            operations.map(move |operation| {
-                let route = Route::new(plugin, operation, ceiling).map(Arc::new);
+            manifest.operations.iter().map(move |operation| {
+                let route = Route::new(plugin, operation, ceiling, metrics).map(Arc::new);
                 (manifest, operation, route)
             })
         });
@@ -126,10 +131,12 @@ impl Route {
         plugin: &Arc<Plugin>,
         operation: &OperationDeclaration,
         ceiling: &Ceiling,
+        metrics: &Metrics,
     ) -> Result<Self, String> {
         let Checked { parameters, body } = Checked::new(operation, ceiling)?;
+        let metrics = metrics.route(&plugin.manifest().name, &operation.name);
         let (plugin, operation) = (Arc::clone(plugin), operation.clone());
-        Ok(Self { plugin, operation, parameters, body })
+        Ok(Self { plugin, operation, parameters, body, metrics })
     }
 }
 

@@ -1,136 +1,103 @@
-//! The listener: accepts connections, limits them, and stops in order.
+//! The server: one listener for clients, one for the operator, stopped together.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
+use super::admin::{Admin, Reload};
+use super::listener::Listener;
 use super::{Gateway, request};
 use crate::config;
 
-/// A gateway on its socket.
+/// A gateway on its sockets.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    public: Listener,
+    admin: Listener,
     gateway: Arc<Gateway>,
-    connections: Arc<Semaphore>,
-    header_timeout: Duration,
+    reload: Reload,
     grace: Duration,
 }
 
-/// After an error of `accept`, such as too many open files, trying again at once would spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// An address that cannot be taken, by the key that names it.
+#[derive(Debug, thiserror::Error)]
+#[error("server.{key} = \"{address}\": {error}")]
+pub struct BindError {
+    key: &'static str,
+    address: SocketAddr,
+    error: std::io::Error,
+}
 
 impl Server {
-    /// Take the address.
+    /// Take the addresses.
     ///
     /// # Errors
-    /// The address is in use or not this machine's.
-    pub async fn bind(config: &config::Server, gateway: Arc<Gateway>) -> std::io::Result<Self> {
+    /// One is in use or not this machine's.
+    pub async fn bind(
+        config: &config::Server,
+        gateway: Arc<Gateway>,
+        reload: Reload,
+    ) -> Result<Self, BindError> {
+        let bind = async |key, address| {
+            let bound = Listener::bind(address, config).await;
+            bound.map_err(|error| BindError { key, address, error })
+        };
         Ok(Self {
-            listener: TcpListener::bind(config.listen).await?,
+            public: bind("listen", config.listen).await?,
+            admin: bind("admin_listen", config.admin_listen).await?,
             gateway,
-            connections: Arc::new(Semaphore::new(config.max_connections)),
-            header_timeout: Duration::from_millis(config.header_timeout_ms),
+            reload,
             grace: Duration::from_millis(config.shutdown_grace_ms),
         })
     }
 
-    /// The address that it listens on, with the port that was chosen for port 0.
+    /// The address for clients, with the port that was chosen for port 0.
     ///
     /// # Errors
     /// The socket's failure.
     pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.public.local_addr()
+    }
+
+    /// The address for the operator, with the port that was chosen for port 0.
+    ///
+    /// # Errors
+    /// The socket's failure.
+    pub fn admin_addr(&self) -> std::io::Result<SocketAddr> {
+        self.admin.local_addr()
     }
 
     /// Serve until `stop` ends; then accept nothing more, and let requests under way end.
     pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { public, admin, gateway, reload, grace } = self;
         let (stopping, stopped) = watch::channel(());
-        let mut open = JoinSet::new();
-        tokio::pin!(stop);
-        loop {
-            tokio::select! {
-                () = &mut stop => break,
-                (stream, permit) = self.accept() => {
-                    open.spawn(self.serve(stream, permit, stopped.clone()));
-                }
-                // Only takes out what has ended, so that the set does not grow.
-                Some(_) = open.join_next(), if !open.is_empty() => {}
-            }
-        }
-        drop(self.listener);
-        drop(stopping);
-        drain(&self.gateway, open, self.grace).await;
-    }
-
-    /// The next connection, when there is room for it.
-    async fn accept(&self) -> (TcpStream, OwnedSemaphorePermit) {
-        let permit = Arc::clone(&self.connections).acquire_owned().await;
-        let permit = permit.expect("the semaphore of connections is never closed");
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => return (stream, permit),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    /// One connection until its end.
-    fn serve(
-        &self,
-        stream: TcpStream,
-        permit: OwnedSemaphorePermit,
-        mut stopped: watch::Receiver<()>,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let gateway = Arc::clone(&self.gateway);
-        let service = service_fn(move |request| {
-            let gateway = Arc::clone(&gateway);
-            async move { Ok::<_, std::convert::Infallible>(request::respond(gateway, request).await) }
+        let of_clients = Arc::clone(&gateway);
+        let public = public
+            .run(stopped.clone(), move |asked| request::respond(Arc::clone(&of_clients), asked));
+        let pages = Arc::new(Admin::new(Arc::clone(&gateway), reload));
+        let admin = admin.run(stopped, move |asked| {
+            let pages = Arc::clone(&pages);
+            async move { pages.respond(asked).await }
         });
-        let mut http = http1::Builder::new();
-        // Without the timer, hyper ignores the timeout.
-        http.timer(TokioTimer::new()).header_read_timeout(self.header_timeout);
-        async move {
-            // Answers are small and written at once: waiting to fill a packet only costs time.
-            stream.set_nodelay(true).ok();
-            let connection = http.serve_connection(TokioIo::new(stream), service);
-            tokio::pin!(connection);
-            let ended = tokio::select! {
-                ended = &mut connection => ended,
-                _ = stopped.changed() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended with an error");
+        let serving = async { tokio::join!(public, admin) };
+        tokio::pin!(serving);
+        tokio::select! {
+            () = stop => {}
+            _ = &mut serving => {}
+        }
+        drop(stopping);
+        // Connections first, then calls whose client has gone: their commits are still to come.
+        let all_ended = async {
+            serving.await;
+            while gateway.in_calls() > 0 {
+                sleep(Duration::from_millis(5)).await;
             }
-            drop(permit);
+        };
+        if timeout(grace, all_ended).await.is_err() {
+            tracing::warn!("stopped before all requests had ended");
         }
-    }
-}
-
-/// Connections first, then calls whose client has gone: their commits are still to come.
-async fn drain(gateway: &Gateway, mut open: JoinSet<()>, grace: Duration) {
-    let deadline = Instant::now() + grace;
-    let all_ended = async {
-        while open.join_next().await.is_some() {}
-        while gateway.in_calls() > 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    if tokio::time::timeout_at(deadline, all_ended).await.is_err() {
-        tracing::warn!(connections = open.len(), "stopped before all requests had ended");
     }
 }

@@ -60,6 +60,15 @@ pub struct Failed {
     pub kept: bool,
 }
 
+impl Failed {
+    /// Whether all that went wrong is that the tables were changed for another generation of the
+    /// plugin, which can run the request as if it had come now.
+    #[must_use]
+    pub fn is_for_another_generation(&self) -> bool {
+        !self.kept && matches!(self.error, CallError::Storage(storage::Error::SchemaDrift))
+    }
+}
+
 impl From<CallError> for Failed {
     fn from(error: CallError) -> Self {
         Self { error, kept: false }
@@ -76,6 +85,17 @@ impl From<storage::Error> for CallError {
 }
 
 impl CallError {
+    /// The limit that the call went over, by the name of its setting.
+    #[must_use]
+    pub fn limit(&self) -> Option<String> {
+        match self {
+            Self::Breach(breach) => Some(breach.to_string()),
+            Self::Storage(storage::Error::LimitExceeded(name)) => Some((*name).to_owned()),
+            Self::TooManyWait => Some("waiting_requests".to_owned()),
+            _ => None,
+        }
+    }
+
     /// Tell the gateway's own reasons to stop a guest from the guest's faults.
     pub(super) fn from_trap(trap: &wasmtime::Error, refused_memory: bool) -> Self {
         if let Some(breach) = trap.downcast_ref::<Breach>() {

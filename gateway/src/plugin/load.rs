@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use sha2::{Digest as _, Sha256};
 
 use super::engine::Runtime;
 use super::instance::Instances;
@@ -54,14 +54,29 @@ const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// For one batch of bodies, at most some megabytes.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(60);
 
-impl Plugin {
-    /// Compile a component, ask it for its manifest, check that, and make its tables.
+/// A component that has been compiled and has described itself. Nothing was changed for it yet.
+pub struct Prepared {
+    manifest: Manifest,
+    text: String,
+    sha256: String,
+    instances: Instances,
+    retry: Retry,
+    changes: InstallOptions,
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("name", &self.manifest.name).finish_non_exhaustive()
+    }
+}
+
+impl Prepared {
+    /// Compile a component, ask it for its manifest, and check that.
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub async fn load(
+    pub async fn new(
         runtime: &Runtime,
-        storage: &Arc<Storage>,
         component: &[u8],
         options: LoadOptions,
     ) -> Result<Self, LoadError> {
@@ -85,19 +100,59 @@ impl Plugin {
         let manifest = Manifest::parse(&text).map_err(LoadError::Manifest)?;
         let upgrade = Some(upgrade_by(instances.others(memory_bytes)));
         let changes = InstallOptions { allow, upgrade, statistics, ..InstallOptions::default() };
+        let sha256 = Sha256::digest(component).iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Self { manifest, text, sha256, instances, retry, changes })
+    }
+
+    /// What it declares.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Whether its tables can be made. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`LoadError::Install`].
+    pub async fn check(&self, storage: &Storage) -> Result<(), LoadError> {
+        let plan = storage.plan(&self.manifest, &self.changes).await?;
+        if plan.is_refused() { Err(InstallError::Refused(plan).into()) } else { Ok(()) }
+    }
+
+    /// Make its tables.
+    ///
+    /// # Errors
+    /// [`LoadError::Install`].
+    pub async fn install(self, storage: &Arc<Storage>) -> Result<Plugin, LoadError> {
+        let Self { manifest, text, sha256, instances, retry, changes } = self;
         let schema = storage.install_with(&manifest, &text, &changes).await?;
         for warning in schema.warnings() {
             tracing::warn!(plugin = manifest.name, "{warning}");
         }
-        Ok(Self {
+        Ok(Plugin {
             default_settings: manifest.default_settings().to_string().into(),
             manifest,
             schema,
             storage: Arc::clone(storage),
             instances,
             retry,
-            in_calls: AtomicU32::new(0),
+            sha256,
         })
+    }
+}
+
+impl Plugin {
+    /// Compile a component, ask it for its manifest, check that, and make its tables.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn load(
+        runtime: &Runtime,
+        storage: &Arc<Storage>,
+        component: &[u8],
+        options: LoadOptions,
+    ) -> Result<Self, LoadError> {
+        Prepared::new(runtime, component, options).await?.install(storage).await
     }
 }
 

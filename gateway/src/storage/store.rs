@@ -241,6 +241,14 @@ impl Storage {
         }
     }
 
+    /// Ask the database for an answer.
+    ///
+    /// # Errors
+    /// It gives none.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.run("SELECT 1", Vec::new()).await.map(drop)
+    }
+
     /// Run one of the gateway's own statements, by itself.
     pub(super) async fn run(&self, sql: &str, binds: Vec<SqlValue>) -> Result<SqlRows, Error> {
         self.backend.run(sql, binds).await

@@ -36,6 +36,7 @@ mod postgres_server;
 mod postgres_tls;
 mod process;
 mod references;
+mod reload;
 mod row_level_security;
 mod runtime;
 mod schema_changes;

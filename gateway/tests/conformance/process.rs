@@ -19,32 +19,41 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 pub(crate) struct Program {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Where the operator asks.
+    pub(crate) admin: SocketAddr,
 }
 
 impl Program {
     /// Start it on any free port, which its log tells.
     pub(crate) fn start(configuration: &Path) -> Self {
+        Self::start_with(configuration, &[])
+    }
+
+    /// As `start`, with more arguments.
+    pub(crate) fn start_with(configuration: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_loggia"))
             // Compiled code is kept below it.
             .current_dir(env!("CARGO_TARGET_TMPDIR"))
             .args(["serve", "--config"])
             .arg(configuration)
+            .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = Vec::new();
-        let address = loop {
+        let [address, admin] = loop {
             let line = log.next().unwrap_or_else(|| panic!("the gateway ended: {seen:?}")).unwrap();
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            match (entry["message"].as_str(), entry["address"].as_str()) {
-                (Some("serving"), Some(address)) => break address.parse().unwrap(),
-                _ => seen.push(line),
+            if entry["message"] == "serving" {
+                break ["address", "admin"]
+                    .map(|name| entry[name].as_str().unwrap().parse().unwrap());
             }
+            seen.push(line);
         };
         // The gateway must not wait for somebody to read its log.
         std::thread::spawn(move || log.for_each(drop));
-        Self { child, address }
+        Self { child, address, admin }
     }
 
     async fn send(&self, method: &str, path: &str, body: &'static str) -> Answer {
@@ -59,8 +68,13 @@ impl Program {
     }
 
     fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
+    }
+
+    /// Send a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let (signal, pid) = (format!("-{name}"), self.child.id().to_string());
+        assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
     }
 }
 
@@ -74,7 +88,7 @@ impl Drop for Program {
 /// A configuration file for a database.
 pub(crate) fn configure(folder: &TempDir, url: &str) -> PathBuf {
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[storage]\nurl = \"{url}\"\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n[storage]\nurl = \"{url}\"\n\
          [plugins.faults]\npath = \"{}\"\n",
         plugin_path("faults").display()
     );
@@ -192,7 +206,7 @@ fn a_plugin_with_another_digest_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gateway.toml");
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[storage]\nurl = \"sqlite:{}\"\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n[storage]\nurl = \"sqlite:{}\"\n\
          [plugins.faults]\npath = \"{}\"\nsha256 = \"{}\"\n",
         folder.path().join("loggia.db").display(),
         plugin_path("faults").display(),

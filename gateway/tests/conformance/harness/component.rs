@@ -26,9 +26,13 @@ pub(crate) struct Guest {
     pub(crate) start: &'static str,
 }
 
+/// Does nothing.
+pub(crate) const EMPTY: Guest =
+    Guest { world: "", packages: "", module: "", memory: "2", handle: "", start: "" };
+
 impl Default for Guest {
     fn default() -> Self {
-        Self { world: "", packages: "", module: "", memory: "2", handle: "", start: "" }
+        EMPTY
     }
 }
 
@@ -63,14 +67,19 @@ impl Guest {
 
     /// The component's bytes.
     pub(crate) fn component(&self) -> Vec<u8> {
-        let module = wat::parse_str(self.text()).unwrap_or_else(|error| panic!("{error}"));
+        self.declaring(&manifest())
+    }
+
+    /// The component's bytes where it declares this.
+    pub(crate) fn declaring(&self, manifest: &Value) -> Vec<u8> {
+        let text = self.text(&manifest.to_string());
+        let module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
         encode(module, &self.interface())
     }
 
     /// The text of the core module, by the canonical ABI.
-    fn text(&self) -> String {
+    fn text(&self, manifest: &str) -> String {
         let Self { module, memory, handle, start, .. } = self;
-        let manifest = manifest().to_string();
         let length = manifest.len();
         assert!(length <= 3_072, "the manifest has no room before the data of the tests");
         let manifest = manifest.replace('"', "\\22");
@@ -150,7 +159,7 @@ impl Guest {
 }
 
 /// What every guest declares.
-fn manifest() -> Value {
+pub(crate) fn manifest() -> Value {
     json!({
         "name": NAME,
         "version": "0.1.0",

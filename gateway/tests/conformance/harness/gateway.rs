@@ -2,15 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use loggia::cli::{Started, start_with};
+use loggia::cli::{Source, Started, start_from};
 use loggia::config::{Config, Plugin};
-use loggia::http::Gateway;
+use loggia::http::{Gateway, Generation};
 use loggia::plugin::{Cache, CompileBounds, Compiler, Runtime};
-use loggia::storage::Background;
+use loggia::storage::{Background, Storage};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -23,11 +24,22 @@ use super::plugin_list;
 #[derive(Debug)]
 pub(crate) struct TestGateway {
     pub(crate) address: SocketAddr,
+    /// Where the operator asks.
+    pub(crate) admin: SocketAddr,
     gateway: Arc<Gateway>,
-    configuration: Config,
+    /// What a reload finds.
+    pub(crate) configuration: Arc<Mutex<Config>>,
+    /// How often a reload has asked for it.
+    pub(crate) reads: Arc<AtomicUsize>,
     serving: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     database: Arc<Database>,
     _background: Background,
+}
+
+/// See [`TestGateway::hold_configuration`].
+#[derive(Debug)]
+pub(crate) struct HeldConfiguration {
+    _release: mpsc::Sender<()>,
 }
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -46,6 +58,7 @@ impl TestGateway {
     ) -> Self {
         let mut configuration = Config::default();
         configuration.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        configuration.server.admin_listen = configuration.server.listen;
         configuration.storage.url = url;
         // Tests run beside each other; how long a request waits for a connection is not their
         // matter, but for those that set it.
@@ -58,18 +71,53 @@ impl TestGateway {
     }
 
     async fn serve(configuration: Config, database: Arc<Database>) -> anyhow::Result<Self> {
-        let started = start_with(&configuration, engine()).await;
-        let Started { server, gateway, background } = started?;
-        let address = server.local_addr()?;
+        let shared = Arc::new(Mutex::new(configuration.clone()));
+        let reads = Arc::<AtomicUsize>::default();
+        let (read, count) = (Arc::clone(&shared), Arc::clone(&reads));
+        let source: Source = Arc::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(read.lock().unwrap().clone())
+        });
+        let started = start_from(source, configuration, engine()).await?;
+        let Started { server, gateway, background, reload: _ } = started;
+        let (address, admin) = (server.local_addr()?, server.admin_addr()?);
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.run(async { stopped.await.unwrap_or(()) }));
         let serving = Some((stop, serving));
-        Ok(Self { address, gateway, configuration, serving, database, _background: background })
+        let configuration = shared;
+        let _background = background;
+        Ok(Self { address, admin, gateway, configuration, reads, serving, database, _background })
     }
 
     /// Another gateway on the same database.
     pub(crate) async fn second(&self) -> anyhow::Result<Self> {
-        Self::serve(self.configuration.clone(), Arc::clone(&self.database)).await
+        let configuration = self.configuration.lock().unwrap().clone();
+        Self::serve(configuration, Arc::clone(&self.database)).await
+    }
+
+    /// Keep reloads waiting for the configuration until this is dropped.
+    pub(crate) async fn hold_configuration(&self) -> HeldConfiguration {
+        let configuration = Arc::clone(&self.configuration);
+        let (held, is_held) = oneshot::channel();
+        let (release, released) = mpsc::channel();
+        // The lock may not be held across an await.
+        std::thread::spawn(move || {
+            let _held = configuration.lock().unwrap();
+            held.send(()).unwrap();
+            released.recv().ok();
+        });
+        is_held.await.unwrap();
+        HeldConfiguration { _release: release }
+    }
+
+    /// What new requests get now, without keeping it.
+    pub(crate) fn generation(&self) -> Weak<Generation> {
+        Arc::downgrade(&self.gateway.generation())
+    }
+
+    /// The database behind it.
+    pub(crate) fn storage(&self) -> &Arc<Storage> {
+        self.gateway.storage()
     }
 
     /// How many requests wait for a change.
