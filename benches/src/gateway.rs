@@ -53,6 +53,7 @@ pub fn configuration(url: &str, isolation: Isolation) -> Result<Config> {
     configuration.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     configuration.server.admin_listen = configuration.server.listen;
     configuration.storage.url = url.to_owned();
+    configuration.server.schedules = false;
     configuration.storage.acquire_timeout_ms = ACQUIRE_TIMEOUT_MS;
     configuration.limits.request_ms = REQUEST_TIMEOUT_MS;
     let plugin = Plugin { isolation, ..Plugin::at(component()?) };

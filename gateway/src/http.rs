@@ -17,6 +17,7 @@ mod request;
 mod response;
 mod role;
 mod route;
+mod schedule;
 mod server;
 mod trace;
 

@@ -14,6 +14,7 @@ pub use operation::{
     Mode, OperationDeclaration, OperationLimits, RequestDeclaration, ResponseDeclaration, Role,
     TransactionIsolation, is_json,
 };
+pub use schedule::{DueDeclaration, ScheduleDeclaration};
 pub use settings::SettingsFault;
 pub use statement::{
     Conditions, DeleteDeclaration, Locked, ScopeDeclaration, SelectDeclaration,
@@ -23,6 +24,7 @@ pub use statement::{
 mod check;
 mod json_schema;
 mod operation;
+mod schedule;
 mod settings;
 mod statement;
 
@@ -56,12 +58,18 @@ pub struct Manifest {
     pub statements: Vec<StatementDeclaration>,
     /// The requests that it answers.
     pub operations: Vec<OperationDeclaration>,
+    /// Operations that the gateway calls by itself.
+    #[serde(default)]
+    pub schedules: Vec<ScheduleDeclaration>,
     /// JSON Schemas that those of collections, requests and responses may refer to, by name.
     #[serde(default)]
     pub schemas: Map<String, Value>,
     /// Request headers that its handler wants to see.
     #[serde(default)]
     pub headers: Vec<String>,
+    /// Response headers that its handler may set besides those that every handler may.
+    #[serde(default)]
+    pub response_headers: Vec<String>,
 }
 
 /// One collection of a manifest.
@@ -286,7 +294,8 @@ impl Manifest {
         let shared = std::mem::take(&mut self.schemas);
         let bodies = self.collections.iter_mut().filter_map(|c| c.schema.as_mut());
         let bodies = bodies.chain(self.operations.iter_mut().flat_map(|o| o.schemas_mut()));
-        bodies.for_each(|schema| json_schema::share(&shared, schema));
+        let all = bodies.chain([&mut self.settings]);
+        all.for_each(|schema| json_schema::share(&shared, schema));
         self.schemas = shared;
     }
 

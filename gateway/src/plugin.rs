@@ -30,7 +30,7 @@ use rand::RngExt as _;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use crate::manifest::{Manifest, Mode, TransactionIsolation};
+use crate::manifest::{DueDeclaration, Manifest, Mode, TransactionIsolation};
 use crate::storage::{Error, Schema, SessionOptions, Storage, Tenant};
 use bindings::exports::loggia::plugin::handler;
 use budget::Budget;
@@ -115,6 +115,14 @@ impl Plugin {
         Ok(())
     }
 
+    /// The tenants that have a document in which this field is due.
+    ///
+    /// # Errors
+    /// The database's failure.
+    pub async fn due_tenants(&self, due: &DueDeclaration, now: i64) -> Result<Vec<Tenant>, Error> {
+        self.storage.due_tenants(&self.schema, &due.collection, &due.field, now).await
+    }
+
     /// The SHA-256 of its component, in hexadecimal digits.
     #[must_use]
     pub fn sha256(&self) -> &str {
@@ -193,7 +201,7 @@ impl Plugin {
             Err(_) => drop(instance),
         }
         let kept = session.kept();
-        let answer = answer.and_then(|answer| error::check(answer, options.limits));
+        let answer = answer.and_then(|answer| error::check(answer, options.limits, &self.manifest));
         let ended = match answer {
             Ok(response) => session.commit().await.map(|()| response).map_err(CallError::from),
             Err(error) => {

@@ -30,6 +30,7 @@ mod plan_check;
 mod postgres;
 mod prepare;
 pub mod reference;
+mod schedule;
 mod schema;
 mod schema_change;
 mod scope;
@@ -54,6 +55,7 @@ pub use document::{
 };
 pub use error::{Error, Fault, Mismatch};
 pub use postgres::{Options as PostgresOptions, PoolState, TlsOptions};
+pub use schedule::{Claim, Turn};
 pub use schema::Schema;
 pub use schema_change::{
     Culprit, Culprits, InstallError, InstallOptions, Plan, Refusal, Step, StepKind, Upgrade,

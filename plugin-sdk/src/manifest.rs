@@ -32,6 +32,7 @@ mod collection;
 mod count;
 mod operation;
 mod param;
+mod schedule;
 mod statement;
 
 use serde::Serialize;
@@ -41,6 +42,7 @@ pub use self::collection::{Collection, FieldType, OnDelete};
 pub use self::count::Count;
 pub use self::operation::{Mode, Operation, Role};
 pub use self::param::Param;
+pub use self::schedule::Schedule;
 pub use self::statement::Statement;
 
 /// All that a plugin declares.
@@ -57,10 +59,14 @@ pub struct Manifest {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     statements: Vec<Statement>,
     operations: Vec<Operation>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    schedules: Vec<Schedule>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     schemas: Map<String, Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     headers: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    response_headers: Vec<String>,
 }
 
 impl Manifest {
@@ -77,8 +83,10 @@ impl Manifest {
             settings: None,
             statements: Vec::new(),
             operations: Vec::new(),
+            schedules: Vec::new(),
             schemas: Map::new(),
             headers: Vec::new(),
+            response_headers: Vec::new(),
         }
     }
 
@@ -98,10 +106,25 @@ impl Manifest {
 
     /// Declare an integer setting with its default. A count can name it as its limit.
     #[must_use]
-    pub fn integer_setting(mut self, name: &str, default: i64) -> Self {
+    pub fn integer_setting(self, name: &str, default: i64) -> Self {
+        self.setting(name, json!({"type": "integer", "default": default}))
+    }
+
+    /// Declare a setting by a JSON Schema (2020-12) with a `default` that satisfies it. The operator
+    /// sets it for each tenant, and [`settings`](crate::settings) reads it.
+    ///
+    /// ```
+    /// # use loggia_plugin_sdk::manifest::Manifest;
+    /// # use serde_json::json;
+    /// Manifest::new("notes", "0.1.0", "Notes.")
+    ///     .setting("color", json!({"enum": ["red", "blue"], "default": "red"}))
+    ///     .setting("days", json!({"type": "integer", "minimum": 1, "default": 90}));
+    /// ```
+    #[must_use]
+    pub fn setting(mut self, name: &str, schema: Value) -> Self {
         let settings =
             self.settings.get_or_insert_with(|| json!({"type": "object", "properties": {}}));
-        settings["properties"][name] = json!({"type": "integer", "default": default});
+        settings["properties"][name] = schema;
         self
     }
 
@@ -119,6 +142,13 @@ impl Manifest {
         self
     }
 
+    /// Let the gateway call an operation by itself.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedules.push(schedule);
+        self
+    }
+
     /// Declare a JSON Schema (2020-12) that those of collections, requests and answers may refer to
     /// as `{"$ref": "#/schemas/NAME"}`.
     #[must_use]
@@ -132,6 +162,13 @@ impl Manifest {
     #[must_use]
     pub fn header(mut self, name: &str) -> Self {
         self.headers.push(name.to_owned());
+        self
+    }
+
+    /// Set a response header, in lower case, besides those that every handler may set.
+    #[must_use]
+    pub fn response_header(mut self, name: &str) -> Self {
+        self.response_headers.push(name.to_owned());
         self
     }
 
@@ -202,6 +239,10 @@ mod tests {
             )
             .schema("note", json!({"type": "object"}))
             .header("x-note")
+            .response_header("deprecation")
+            .setting("color", json!({"enum": ["red"], "default": "red"}))
+            .schedule(Schedule::every("1m", "add-note").when_due("note", "at"))
+            .schedule(Schedule::every("24h", "add-note"))
     }
 
     #[test]
@@ -258,7 +299,10 @@ mod tests {
             }],
             "settings": {
                 "type": "object",
-                "properties": {"max_notes": {"type": "integer", "default": 100}},
+                "properties": {
+                    "max_notes": {"type": "integer", "default": 100},
+                    "color": {"enum": ["red"], "default": "red"},
+                },
             },
             "statements": [{
                 "name": "list", "select": "SELECT id FROM note", "where": ["title = :title"],
@@ -286,8 +330,16 @@ mod tests {
                     "body_bytes": 10, "document_bytes": 20, "response_bytes": 30, "request_ms": 40,
                 },
             }],
+            "schedules": [
+                {
+                    "operation": "add-note", "every": "1m",
+                    "due": {"collection": "note", "field": "at"},
+                },
+                {"operation": "add-note", "every": "24h"},
+            ],
             "schemas": {"note": {"type": "object"}},
             "headers": ["x-note"],
+            "response_headers": ["deprecation"],
         });
         assert_eq!(json(&full()), expected);
     }

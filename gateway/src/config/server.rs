@@ -21,6 +21,9 @@ pub struct Server {
     pub header_timeout_ms: u64,
     /// From the end of the headers to the end of the body, in milliseconds.
     pub body_timeout_ms: u64,
+    /// Whether this gateway calls what plugins have scheduled; else another one on the database
+    /// does.
+    pub schedules: bool,
     /// How long requests under way may take after the signal to stop, in milliseconds.
     pub shutdown_grace_ms: u64,
     /// The folder for compiled code. Empty: it is compiled at each start.
@@ -43,6 +46,7 @@ impl Default for Server {
             max_connections: 2_000,
             header_timeout_ms: 5_000,
             body_timeout_ms: 30_000,
+            schedules: true,
             shutdown_grace_ms: 10_000,
             cache_dir: "data/cache".into(),
         }

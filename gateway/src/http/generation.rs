@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::grant::Grants;
 use super::route::Router;
+use super::schedule::{self, Schedule};
 use crate::config::Ceiling;
 use crate::metrics::Metrics;
 use crate::plugin::Plugin;
@@ -18,6 +19,8 @@ pub struct Generation {
     pub(super) tenants: Tenants,
     pub(super) grants: Grants,
     pub(super) router: Router,
+    /// What the gateway calls by itself.
+    pub(super) schedules: Vec<Arc<Schedule>>,
 }
 
 /// What is served of a plugin.
@@ -51,7 +54,8 @@ impl Generation {
         plugins: Vec<Arc<Plugin>>,
     ) -> Result<Self, Vec<String>> {
         let router = Router::new(&plugins, ceiling, metrics)?;
-        Ok(Self { number: 1, plugins, tenants, grants, router })
+        let schedules = schedule::all(&plugins, &router);
+        Ok(Self { number: 1, plugins, tenants, grants, router, schedules })
     }
 
     /// 1 at the start, one more for each reload.

@@ -48,6 +48,12 @@ impl Grants {
         self.0.entry(tenant.to_owned()).or_default().insert(plugin.to_owned(), grant);
     }
 
+    /// The tenants that have a plugin.
+    pub(super) fn of_plugin(&self, plugin: &str) -> Vec<(&str, &Grant)> {
+        let tenants = self.0.iter();
+        tenants.filter_map(|(name, of)| Some((name.as_str(), of.get(plugin)?))).collect()
+    }
+
     /// `None` where the tenant does not have the plugin.
     pub(super) fn find(&self, tenant: &str, plugin: &str) -> Option<&Grant> {
         self.0.get(tenant)?.get(plugin)

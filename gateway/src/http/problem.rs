@@ -74,6 +74,14 @@ impl Problem {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+
     /// What a 405 allows instead.
     pub(super) fn allow(&self) -> Option<HeaderValue> {
         let allow = self.headers.iter().find(|(name, _)| name == ALLOW);

@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use super::access::Access;
 use super::body::Body;
+use super::grant::{Grant, RequestLimits};
 use super::problem::Problem;
 use super::route::{Matched, Route};
 use super::{Gateway, Generation, body, response, trace};
@@ -31,11 +32,11 @@ struct Arrival {
 }
 
 /// A request that can be run.
-struct Ready {
-    route: Arc<Route>,
-    request: plugin::Request,
-    options: CallOptions,
-    tenant: String,
+pub(super) struct Ready {
+    pub(super) route: Arc<Route>,
+    pub(super) request: plugin::Request,
+    pub(super) options: CallOptions,
+    pub(super) tenant: String,
 }
 
 /// Answer a request, whatever comes of it, and log one line.
@@ -117,7 +118,7 @@ async fn ready(
     note_in_span(&route);
     let access = Access::of(generation, &head.headers, &route)?;
     let request = read(gateway, arrival, head, body, matched, &access).await?;
-    let options = call_options(&access, &route);
+    let options = call_options(access.grant, &access.limits, &route);
     Ok(Ready { route, request, options, tenant: access.tenant.to_owned() })
 }
 
@@ -154,7 +155,10 @@ async fn read(
 }
 
 /// Run it, and count what the plugin has done wrong.
-async fn run(gateway: &Gateway, ready: Ready) -> Result<Result<plugin::Response, Failed>, Problem> {
+pub(super) async fn run(
+    gateway: &Gateway,
+    ready: Ready,
+) -> Result<Result<plugin::Response, Failed>, Problem> {
     let Ready { route, request, options, tenant } = ready;
     let answer = call(gateway, Arc::clone(&route), request, options).await?;
     let limit = match &answer {
@@ -195,14 +199,14 @@ async fn call(
 }
 
 /// The deadline counts from here: how long the body took to arrive has a limit of its own.
-fn call_options(access: &Access<'_>, route: &Route) -> CallOptions {
+pub(super) fn call_options(grant: &Grant, limits: &RequestLimits, route: &Route) -> CallOptions {
     CallOptions {
-        tenant: access.grant.tenant,
+        tenant: grant.tenant,
         mode: route.operation.mode(),
         isolation: route.operation.isolation(),
-        deadline: Instant::now() + access.limits.duration,
-        limits: access.limits.call,
-        settings: Arc::clone(&access.grant.settings),
+        deadline: Instant::now() + limits.duration,
+        limits: limits.call,
+        settings: Arc::clone(&grant.settings),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::admin::{Admin, Reload};
 use super::listener::Listener;
-use super::{Gateway, request};
+use super::{Gateway, request, schedule};
 use crate::config;
 
 /// A gateway on its sockets.
@@ -19,6 +19,8 @@ pub struct Server {
     admin: Listener,
     gateway: Arc<Gateway>,
     reload: Reload,
+    /// Whether this gateway calls what plugins have scheduled.
+    schedules: bool,
     grace: Duration,
 }
 
@@ -50,6 +52,7 @@ impl Server {
             admin: bind("admin_listen", config.admin_listen).await?,
             gateway,
             reload,
+            schedules: config.schedules,
             grace: Duration::from_millis(config.shutdown_grace_ms),
         })
     }
@@ -72,17 +75,25 @@ impl Server {
 
     /// Serve until `stop` ends; then accept nothing more, and let requests under way end.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { public, admin, gateway, reload, grace } = self;
+        let Self { public, admin, gateway, reload, schedules, grace } = self;
         let (stopping, stopped) = watch::channel(());
         let of_clients = Arc::clone(&gateway);
         let public = public
             .run(stopped.clone(), move |asked| request::respond(Arc::clone(&of_clients), asked));
         let pages = Arc::new(Admin::new(Arc::clone(&gateway), reload));
+        let of_plugins = Arc::clone(&gateway);
+        let until = stopped.clone();
+        // They stop as connections do: what is under way ends.
+        let scheduled = async {
+            if schedules {
+                schedule::run(of_plugins, until).await;
+            }
+        };
         let admin = admin.run(stopped, move |asked| {
             let pages = Arc::clone(&pages);
             async move { pages.respond(asked).await }
         });
-        let serving = async { tokio::join!(public, admin) };
+        let serving = async { tokio::join!(public, admin, scheduled) };
         tokio::pin!(serving);
         tokio::select! {
             () = stop => {}

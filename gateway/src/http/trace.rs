@@ -6,7 +6,12 @@ use rand::RngExt as _;
 /// The trace id of `traceparent` where it is valid, else a new one: 32 hexadecimal digits.
 pub(super) fn trace_id(headers: &HeaderMap) -> String {
     let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(parse);
-    given.map_or_else(|| format!("{:032x}", rand::rng().random_range(1..=u128::MAX)), str::to_owned)
+    given.map_or_else(new_trace_id, str::to_owned)
+}
+
+/// A new one.
+pub(super) fn new_trace_id() -> String {
+    format!("{:032x}", rand::rng().random_range(1..=u128::MAX))
 }
 
 /// `00-<trace id>-<parent id>-<flags>`, all in lower-case hexadecimal digits.

@@ -4,6 +4,8 @@
 
 mod operation;
 mod parameter;
+mod schedule;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +21,8 @@ pub(super) fn faults(manifest: &Manifest) -> Vec<String> {
     let mut faults = Faults::default();
     shared_schemas(manifest, &mut faults);
     operations(manifest, &mut faults);
+    schedule::check(manifest, &mut faults);
+    settings::check(manifest, &mut faults);
     faults.0
 }
 

@@ -7,6 +7,7 @@ use super::budget::{Breach, Limits};
 use super::host::EndsRequest;
 use super::message::{Problem, Response, Wait, check_headers};
 use super::{Answer, convert, log};
+use crate::manifest::Manifest;
 use crate::storage;
 
 /// Why a call has no response.
@@ -121,18 +122,26 @@ fn has_passed_too_much(trap: &wasmtime::Error) -> bool {
 }
 
 /// What a handler returned, if it can be sent.
-pub(super) fn check(answer: Answer, limits: Limits) -> Result<Response, CallError> {
+pub(super) fn check(
+    answer: Answer,
+    limits: Limits,
+    manifest: &Manifest,
+) -> Result<Response, CallError> {
     match answer {
-        Ok(response) => check_response(convert::response(response), limits),
+        Ok(response) => check_response(convert::response(response), limits, manifest),
         Err(handler::Failure::Retry) => Err(CallError::LostRace),
         Err(handler::Failure::Wait(wait)) => Err(CallError::Wait(convert::wait(wait))),
         Err(handler::Failure::Problem(problem)) => {
-            Err(check_problem(convert::problem(problem), limits))
+            Err(check_problem(convert::problem(problem), limits, manifest))
         }
     }
 }
 
-fn check_response(response: Response, limits: Limits) -> Result<Response, CallError> {
+fn check_response(
+    response: Response,
+    limits: Limits,
+    manifest: &Manifest,
+) -> Result<Response, CallError> {
     if response.body.len() > limits.response_bytes {
         return Err(CallError::Breach(Breach::Response));
     }
@@ -142,11 +151,11 @@ fn check_response(response: Response, limits: Limits) -> Result<Response, CallEr
     if matches!(response.status, 204 | 304) && !response.body.is_empty() {
         return Err(bad_output(format!("a {} response has no body", response.status)));
     }
-    check_headers(&response.headers).map_err(bad_output)?;
+    check_headers(&response.headers, &manifest.response_headers).map_err(bad_output)?;
     Ok(response)
 }
 
-fn check_problem(problem: Problem, limits: Limits) -> CallError {
+fn check_problem(problem: Problem, limits: Limits, manifest: &Manifest) -> CallError {
     let size = problem.detail.len() + problem.extensions.as_ref().map_or(0, String::len);
     if size > limits.response_bytes {
         return CallError::Breach(Breach::Response);
@@ -154,7 +163,7 @@ fn check_problem(problem: Problem, limits: Limits) -> CallError {
     if !(400..=599).contains(&problem.status) {
         return bad_output(format!("{} is not a status from 400 to 599", problem.status));
     }
-    match check_headers(&problem.headers) {
+    match check_headers(&problem.headers, &manifest.response_headers) {
         Ok(()) => CallError::Problem(problem),
         Err(why) => bad_output(why),
     }

@@ -79,10 +79,18 @@ pub(super) const RESPONSE_HEADERS: [&str; 12] = [
     "vary",
 ];
 
-/// What is wrong with headers that a plugin has set.
-pub(super) fn check_headers(headers: &[(String, String)]) -> Result<(), String> {
+/// Of those that begin with `x-`: proxies in front of the gateway act on these, and would give out
+/// files of their own, for example.
+const FOR_PROXIES: [&str; 4] = ["x-accel-", "x-sendfile", "x-lighttpd-", "x-reproxy-"];
+
+/// What is wrong with headers that a plugin has set; `declared` are those that its manifest names.
+pub(super) fn check_headers(
+    headers: &[(String, String)],
+    declared: &[String],
+) -> Result<(), String> {
     for (name, value) in headers {
-        let known = RESPONSE_HEADERS.contains(&name.as_str()) || name.starts_with("x-");
+        let is_own = name.starts_with("x-") && !FOR_PROXIES.iter().any(|p| name.starts_with(p));
+        let known = RESPONSE_HEADERS.contains(&name.as_str()) || is_own || declared.contains(name);
         if !known
             || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         {

@@ -38,6 +38,9 @@ pub struct Collection {
     pub default_ttl_us: Option<i64>,
     /// After what time the sweeper deletes documents that do not expire.
     pub retention: Option<Retention>,
+    /// The columns by which schedules look for what is due, with the names of their indexes. Set
+    /// when all schedules of the plugin are known.
+    pub due: Vec<(String, String)>,
     /// The form of its bodies, as the plugin counts it.
     pub schema_version: u32,
     /// Stands in each row, and tells by which declaration its columns were filled: see
@@ -151,6 +154,7 @@ impl Collection {
             expires: declaration.expires(),
             default_ttl_us: declaration.ttl_seconds.map(|seconds| i64::from(seconds) * 1_000_000),
             retention: None,
+            due: Vec::new(),
             schema_version: declaration.schema_version,
             layout: layout(declaration),
         };
@@ -203,6 +207,16 @@ impl Collection {
         }
         let field = self.fields.iter().find(|field| field.name == name)?;
         Some((&field.column, field.field_type))
+    }
+
+    /// Let a schedule find the documents in which this field is due.
+    pub fn make_due(&mut self, field: &str) {
+        let Some((column, _)) = self.column(field) else { return };
+        let column = column.to_owned();
+        let index = physical_name(&[&self.table, "", "due", &column]);
+        if self.due.iter().all(|(known, _)| *known != column) {
+            self.due.push((column, index));
+        }
     }
 
     /// Indexes that hold a value once.

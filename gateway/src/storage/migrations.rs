@@ -55,6 +55,7 @@ const ALL: &[Migration] = &migrations![
     "0004_update_functions",
     "0005_checkpoints",
     "0006_schema_change" down,
+    "0007_schedule" down,
 ];
 
 impl Migration {

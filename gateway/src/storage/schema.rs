@@ -19,7 +19,7 @@ use super::statement::{
 use super::sweep::SweepSql;
 use super::update::ChangePlan;
 use crate::json::PathSet;
-use crate::manifest::{CountDeclaration, FieldType, Manifest, StatementDeclaration};
+use crate::manifest::{FieldType, Manifest, StatementDeclaration};
 
 /// What one plugin stores and asks. Made once when the plugin is loaded.
 #[derive(Debug)]
@@ -72,6 +72,11 @@ impl Schema {
                 Ok(collection) => collections.push(collection),
                 Err(fault) => faults.push(fault),
             }
+        }
+        let due = manifest.schedules.iter().filter_map(|schedule| schedule.due.as_ref());
+        for due in due {
+            let collection = collections.iter_mut().find(|known| known.name == due.collection);
+            collection.into_iter().for_each(|collection| collection.make_due(&due.field));
         }
         let references: Vec<_> = manifest
             .collections
@@ -333,12 +338,10 @@ fn counts(
 ) -> Vec<Count> {
     let mut counts = Vec::new();
     for declaration in &manifest.counts {
-        let fault = limit_fault(manifest, declaration);
         match Count::new(&manifest.name, declaration, collections) {
             Ok(count) => counts.push(count),
             Err(fault) => faults.push(fault),
         }
-        faults.extend(fault);
         let counted = |collection: &&mut Collection| {
             declaration.limit.is_some() && declaration.collections.contains(&collection.name)
         };
@@ -347,15 +350,6 @@ fn counts(
         }
     }
     counts
-}
-
-/// A limit is an integer among the plugin's settings.
-fn limit_fault(manifest: &Manifest, declaration: &CountDeclaration) -> Option<String> {
-    let setting = declaration.limit.as_ref()?;
-    let declared = &manifest.settings["properties"][setting];
-    (declared["type"] != "integer").then(|| {
-        format!("count {}: the limit {setting} is not an integer of the settings", declaration.name)
-    })
 }
 
 /// What a write to each collection changes.

@@ -449,7 +449,7 @@ async fn a_count_that_cannot_be_kept_is_refused_at_load() {
             {"name": "a", "fields": {"t": "text", "n": "number", "tags": "text[]", "x": "integer"}},
             {"name": "b", "fields": {"x": "text"}},
             {"name": "count_taken"},
-        ], "settings": {"type": "object", "properties": {"name": {"type": "string"}}}})
+        ], "settings": {"type": "object", "properties": {"name": {"type": "string", "default": ""}}}})
     };
     for (members, expected) in [
         (json!({"collections": ["none"]}), "none is not a collection"),

@@ -39,6 +39,7 @@ mod references;
 mod reload;
 mod row_level_security;
 mod runtime;
+mod schedules;
 mod schema_changes;
 mod search;
 mod serializable;

@@ -14,6 +14,8 @@ on_both_databases! {
     a_verb_is_told_from_a_colon_of_the_value,
     bytes_of_any_kind_reach_the_plugin_encoded,
     a_percent_without_digits_is_refused,
+    a_declared_response_header_is_sent,
+    a_header_that_proxies_act_on_is_refused,
 }
 
 const JSON: &str = "application/json";
@@ -98,4 +100,14 @@ async fn a_percent_without_digits_is_refused(gateway: &TestGateway) {
         let answer = gateway.get(&route(path)).await;
         answer.assert_problem(400, "invalid-encoding");
     }
+}
+
+async fn a_declared_response_header_is_sent(gateway: &TestGateway) {
+    let answer = gateway.get(&route("declared-header")).await.assert_status(204);
+    assert_eq!(answer.header("deprecation"), Some("@1798761600"));
+}
+
+async fn a_header_that_proxies_act_on_is_refused(gateway: &TestGateway) {
+    let answer = gateway.get(&route("proxy-header")).await;
+    answer.assert_problem(502, "plugin-bad-output");
 }

@@ -11,6 +11,7 @@ mod echo;
 mod manifest;
 mod output;
 mod probe;
+mod schedule;
 mod wait;
 
 use loggia_plugin_sdk::manifest::Manifest;
@@ -32,6 +33,13 @@ impl Plugin for Faults {
             "echo" => echo::echo(&request),
             "settings" => echo::settings(),
             "check-body" | "value" | "value-verb" | "bytes" => echo::input(&request),
+            "tick" => schedule::tick(&request),
+            "ring" => schedule::ring(&request),
+            "put-alarm" => schedule::put_alarm(&request),
+            "put-tally" => schedule::put_tally(&request),
+            "get-tally" => schedule::get_tally(&request),
+            "declared-header" => Ok(Response::empty(204).header("deprecation", "@1798761600")),
+            "proxy-header" => Ok(Response::empty(204).header("x-accel-redirect", "/etc/passwd")),
             "admin" => Ok(Response::empty(204)),
             "put-document" => documents::put(&request),
             "get-document" => documents::get(&request),

@@ -1,7 +1,7 @@
 //! What the plugin declares.
 
 use loggia_plugin_sdk::manifest::{
-    Collection, Count, FieldType, Manifest, Mode, Operation, Param, Role, Statement,
+    Collection, Count, FieldType, Manifest, Mode, Operation, Param, Role, Schedule, Statement,
 };
 
 use serde_json::json;
@@ -37,13 +37,21 @@ pub(crate) fn manifest() -> Manifest {
                 "properties": {"id": {"type": "string", "pattern": "^[a-z]+$"}},
             }),
         )
-        .header("x-test");
+        .header("x-test")
+        .response_header("deprecation")
+        .setting("color", json!({"enum": ["red", "blue"], "default": "red"}))
+        .collection(Collection::new("tally"))
+        .collection(Collection::new("alarm").field("at", FieldType::Timestamp))
+        .statement(Statement::delete("ring", "alarm").filter("at <= now()"))
+        .schedule(Schedule::every("100ms", "tick"))
+        .schedule(Schedule::every("100ms", "ring").when_due("alarm", "at"));
     let operations = documents()
         .into_iter()
         .chain(checkpoints())
         .chain(breaches())
         .chain(output())
         .chain(inputs())
+        .chain(scheduled())
         .chain(probes());
     operations.fold(manifest, Manifest::operation)
 }
@@ -173,6 +181,22 @@ fn inputs() -> Vec<Operation> {
     ]
 }
 
+/// What the gateway calls by itself, and what shows it.
+fn scheduled() -> Vec<Operation> {
+    vec![
+        Operation::post("tick", "/tick", "Note when it was called, then do as the tally says.")
+            .mode(Mode::Autocommit)
+            .param("behave", Param::string().default("by schedule"))
+            .role(Role::Admin),
+        Operation::post("ring", "/ring", "Delete the alarms that are due, and note it.")
+            .body_schema(json!({"type": "object", "additionalProperties": false}))
+            .role(Role::Admin),
+        Operation::put("put-alarm", "/alarms/{id}", "Set an alarm.").json_body(),
+        Operation::put("put-tally", "/tallies/{id}", "Say how to behave.").json_body(),
+        Operation::get("get-tally", "/tallies/{id}", "Read what was noted."),
+    ]
+}
+
 fn breaches() -> Vec<Operation> {
     let count = || Param::integer().between(0, 1_000_000);
     vec![
@@ -196,6 +220,8 @@ fn output() -> Vec<Operation> {
         Operation::get("big-response", "/big-response", "Answer with a text of some size.")
             .required_param("bytes", bytes),
         Operation::get("bad-status", "/bad-status", "Answer with a status that is none."),
+        Operation::get("declared-header", "/declared-header", "Set a header that is declared."),
+        Operation::get("proxy-header", "/proxy-header", "Set a header that a proxy acts on."),
         Operation::get("bad-header", "/bad-header", "Answer with a header of two lines."),
     ]
 }

@@ -117,3 +117,111 @@ fn all_faults_come_at_once() {
     let faults = operation_faults(&json!({"required": ["a", "b"], "path": "/x/{y}/{y}"}));
     assert_eq!(faults.len(), 3, "{faults:?}");
 }
+
+#[test]
+fn each_fault_of_a_schedule_is_told_with_its_place() {
+    let schedule = |members: &Value| {
+        let operation = |name: &str, path: &str, members: &Value| {
+            let mut operation =
+                json!({"name": name, "method": "POST", "path": path, "summary": "s"});
+            for (name, value) in members.as_object().expect("an object") {
+                operation[name] = value.clone();
+            }
+            operation
+        };
+        let json_type = "application/json";
+        let (open, closed) = (json!({"type": "object"}), json!({"required": ["a"]}));
+        faults(&json!({
+            "collections": [{"name": "c", "fields": {"at": "timestamp", "title": "text"}}],
+            "operations": [
+                operation("plain", "/plain", &json!({})),
+                operation("one", "/one/{id}", &json!({})),
+                operation("asks", "/asks", &json!({
+                    "params": {"q": {"type": "string"}}, "required": ["q"],
+                })),
+                operation("open", "/open", &json!({
+                    "request": {"content_type": json_type, "schema": open},
+                })),
+                operation("closed", "/closed", &json!({
+                    "request": {"content_type": json_type, "schema": closed},
+                })),
+                operation("text", "/text", &json!({"request": {"content_type": "text/plain"}})),
+            ],
+            "schedules": members,
+        }))
+    };
+    let due = json!({"collection": "c", "field": "at"});
+    let good = json!([
+        {"operation": "plain", "every": "100ms", "due": due},
+        {"operation": "open", "every": "720h"},
+    ]);
+    assert_eq!(schedule(&good), [""; 0]);
+    let of = |operation: &str| json!([{"operation": operation, "every": "5m"}]);
+    for operation in ["nobody", "one", "asks", "closed", "text"] {
+        assert_fault(&schedule(&of(operation)), "/schedules/0/operation");
+    }
+    for every in ["99ms", "721h", "0s", "5", "1d", "-1s", "1.5s"] {
+        let faults = schedule(&json!([{"operation": "plain", "every": every}]));
+        assert_fault(&faults, "/schedules/0/every");
+    }
+    for due in [json!(["d", "at"]), json!(["c", "title"]), json!(["c", "nothing"])] {
+        let due = json!({"collection": due[0], "field": due[1]});
+        let faults = schedule(&json!([{"operation": "plain", "every": "1s", "due": due}]));
+        assert_fault(&faults, "/schedules/0/due");
+    }
+    let twice =
+        json!([{"operation": "plain", "every": "1s"}, {"operation": "plain", "every": "2s"}]);
+    assert_fault(&schedule(&twice), "/schedules/1/operation");
+}
+
+#[test]
+fn settings_have_defaults_that_satisfy_them() {
+    let settings = |properties: &Value| {
+        faults(&json!({"settings": {"type": "object", "properties": properties}}))
+    };
+    let good = json!({
+        "a": {"type": "array", "items": {"$ref": "#/schemas/color"}, "default": ["red"]},
+        "b": {"enum": ["x", null], "default": null},
+    });
+    let with_schemas = json!({
+        "schemas": {"color": {"enum": ["red", "blue"]}},
+        "settings": {"type": "object", "properties": good},
+    });
+    assert_eq!(faults(&with_schemas), [""; 0]);
+    assert_fault(&settings(&json!({"a": {"type": "integer"}})), "/settings/properties/a");
+    let wrong = settings(&json!({"a": {"type": "integer", "minimum": 1, "default": 0}}));
+    assert_fault(&wrong, "/settings");
+    assert!(wrong[0].contains("/a"), "{wrong:?}");
+    assert_fault(&settings(&json!({"a": {"type": "whole", "default": 1}})), "/settings");
+}
+
+#[test]
+fn the_limit_of_a_count_is_an_integer_setting() {
+    let limited = |setting: &Value| {
+        faults(&json!({
+            "collections": [{"name": "c"}],
+            "counts": [{"name": "n", "collections": ["c"], "limit": "most"}],
+            "settings": {"type": "object", "properties": setting},
+        }))
+    };
+    assert_eq!(limited(&json!({"most": {"type": "integer", "default": 0}})), [""; 0]);
+    assert_fault(&limited(&json!({"most": {"type": "string", "default": ""}})), "/counts/0/limit");
+    assert_fault(&limited(&json!({})), "/counts/0/limit");
+}
+
+#[test]
+fn response_headers_are_not_those_of_the_connection_or_the_browser() {
+    assert_eq!(faults(&json!({"response_headers": ["deprecation", "content-location"]})), [""; 0]);
+    for name in [
+        "set-cookie",
+        "transfer-encoding",
+        "content-length",
+        "access-control-allow-origin",
+        "content-security-policy",
+        "proxy-authenticate",
+        "x-any",
+        "Deprecation",
+    ] {
+        assert_fault(&faults(&json!({"response_headers": [name]})), "/response_headers/0");
+    }
+}

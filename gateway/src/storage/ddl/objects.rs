@@ -104,6 +104,10 @@ pub(in super::super) fn objects(collection: &Collection, dialect: Dialect) -> Ve
             dialect,
         ));
     }
+    for (column, name) in &collection.due {
+        let on = format!("{table} ({column}, tenant) WHERE {column} IS NOT NULL");
+        objects.push(own_index(name, &on, dialect));
+    }
     for reference in collection.references.iter().filter(|r| !is_indexed(collection, r)) {
         // A delete of the other document looks for those that refer to it.
         let on = format!("{table} (tenant, {})", reference.column);

@@ -60,6 +60,8 @@ impl TestGateway {
         configuration.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         configuration.server.admin_listen = configuration.server.listen;
         configuration.storage.url = url;
+        // Cases about schedules switch them on.
+        configuration.server.schedules = false;
         // Tests run beside each other; how long a request waits for a connection is not their
         // matter, but for those that set it.
         configuration.storage.acquire_timeout_ms = 10_000;
@@ -118,6 +120,26 @@ impl TestGateway {
     /// The database behind it.
     pub(crate) fn storage(&self) -> &Arc<Storage> {
         self.gateway.storage()
+    }
+
+    /// The same with another configuration.
+    pub(crate) async fn second_with(&self, configure: fn(&mut Config)) -> Self {
+        let mut configuration = self.configuration.lock().unwrap().clone();
+        configure(&mut configuration);
+        Self::serve(configuration, Arc::clone(&self.database)).await.unwrap()
+    }
+
+    /// A look behind its back.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Stop it as a signal does, and wait until it has stopped.
+    pub(crate) async fn stop(&mut self) {
+        if let Some((stop, serving)) = self.serving.take() {
+            stop.send(()).unwrap();
+            serving.await.unwrap();
+        }
     }
 
     /// How many requests wait for a change.

@@ -1,0 +1,2 @@
+-- It is made anew by the gateways that know of it.
+DROP TABLE loggia_schedule;
