@@ -4,6 +4,7 @@
 //! hyper and chooses a status for the gateway's own errors; it knows nothing of WebAssembly or SQL.
 
 mod body;
+mod call;
 mod mismatch;
 mod parameter;
 mod problem;

@@ -10,10 +10,10 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use rand::RngExt as _;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::call::call;
 use super::problem::Problem;
 use super::route::{Matched, Route};
 use super::{Gateway, body, response, role, trace};
@@ -117,26 +117,6 @@ async fn read_body(
     }
 }
 
-/// In a task of its own: when the client goes away, the call goes on to its end, so that a commit
-/// is never left half decided and the connection goes back to the pool clean.
-async fn call(
-    route: Arc<Route>,
-    request: plugin::Request,
-    options: CallOptions,
-) -> Result<plugin::Response, Problem> {
-    // Lives as long as hyper waits for the answer, which it does while there is a client.
-    let (_here, left) = oneshot::channel::<()>();
-    let gone = async move { drop(left.await) };
-    let work = async move { route.plugin.call(&request, &options, gone).await };
-    match tokio::spawn(work.in_current_span()).await {
-        Ok(answer) => Ok(answer?),
-        Err(error) => {
-            tracing::error!(%error, "a request panicked");
-            Err(Problem::panicked())
-        }
-    }
-}
-
 /// The deadline counts from here: how long the body took to arrive has a limit of its own.
 fn call_options(gateway: &Gateway, route: &Route) -> CallOptions {
     let limits = &gateway.limits;
@@ -195,7 +175,10 @@ fn text(name: &str, value: &HeaderValue) -> Result<String, Problem> {
 
 fn note_in_span(route: &Route, caller: &Caller) {
     let span = tracing::Span::current();
-    span.record("plugin", route.plugin.manifest().name.as_str());
-    span.record("operation", route.operation.name.as_str());
-    span.record("tenant", caller.tenant.as_str());
+    tracing::record_all!(
+        span,
+        plugin = route.plugin.manifest().name,
+        operation = route.operation.name,
+        tenant = caller.tenant
+    );
 }
