@@ -6,6 +6,7 @@
 mod access;
 mod admin;
 mod body;
+mod call;
 mod calls;
 mod generation;
 mod grant;

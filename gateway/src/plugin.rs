@@ -37,6 +37,7 @@ use budget::Budget;
 pub use budget::{Breach, Limits};
 pub use cache::Cache;
 pub use compile::{COMPILE_COMMAND, CompileBounds, Compiler, NOT_A_COMPONENT, compile_here};
+use convert::RequestLists;
 pub use engine::Runtime;
 pub use error::{CallError, Failed};
 use host::CallState;
@@ -262,8 +263,9 @@ async fn handle(
         settings: Arc::clone(&options.settings),
     });
     store.set_epoch_deadline(1);
-    let request = convert::request(request, now);
-    let called = guest.loggia_plugin_handler().call_handle(&mut *store, &request);
+    let lists = RequestLists::of(request);
+    let request = convert::request(request, &lists, now);
+    let called = guest.loggia_plugin_handler().call_handle(&mut *store, request);
     let called = timeout_at(options.deadline + GRACE, called).await;
     let refused_memory = store.data().memory.refused;
     let call = store.data_mut().end_call();

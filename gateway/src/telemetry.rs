@@ -1,22 +1,36 @@
 //! Where log lines go: standard error, as text for people or as JSON for machines.
 
+mod json;
+
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// tokio-postgres logs whole statements at debug level, and with them what clients have sent.
+/// `RUST_LOG` replaces it.
 const DEFAULT_FILTER: &str = "info,tokio_postgres=warn,refinery_core=warn,wasmtime=warn";
 
-/// Set up the log once for the process. `RUST_LOG` overrides the filter.
+/// Set up the log once for the process.
 pub fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter());
     if std::io::stderr().is_terminal() {
-        log.init();
+        registry.with(log).init();
     } else {
-        log.json().flatten_event(true).init();
+        registry.with(log.fmt_fields(json::Members).event_format(json::Line)).init();
     }
+}
+
+/// By targets and levels, which is decided once for each place that logs. A filter that also looks
+/// at spans' fields would look at every step of every request.
+fn filter() -> Targets {
+    let given = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let given = given.and_then(|filter| filter.parse().ok());
+    given.unwrap_or_else(|| DEFAULT_FILTER.parse().expect("the default filter is one"))
 }
 
 static STATEMENTS: AtomicBool = AtomicBool::new(false);

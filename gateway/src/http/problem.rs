@@ -248,7 +248,7 @@ fn plugin_problem(problem: crate::plugin::Problem) -> Problem {
     let extensions = problem.extensions.and_then(|text| serde_json::from_str(&text).ok());
     let headers = super::response::header_pairs(&problem.headers);
     Problem {
-        headers,
+        headers: headers.collect(),
         extensions: extensions.unwrap_or_default(),
         ..Problem::new(status, &problem.code, problem.detail)
     }

@@ -9,12 +9,12 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use rand::RngExt as _;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::access::Access;
 use super::body::Body;
+use super::call::call;
 use super::grant::{Grant, RequestLimits};
 use super::problem::Problem;
 use super::route::{Matched, Route};
@@ -175,29 +175,6 @@ pub(super) async fn run(
     Ok(answer)
 }
 
-/// In a task of its own: when the client goes away, the call goes on to its end, so that a commit
-/// is never left half decided and the connection goes back to the pool clean.
-async fn call(
-    gateway: &Gateway,
-    route: Arc<Route>,
-    request: plugin::Request,
-    options: CallOptions,
-) -> Result<Result<plugin::Response, Failed>, Problem> {
-    // Lives as long as hyper waits for the answer, which it does while there is a client.
-    let (_here, left) = oneshot::channel::<()>();
-    let gone = async move { drop(left.await) };
-    let under_way = gateway.calls.begin();
-    let work = async move {
-        let answer = route.plugin.call(&request, &options, gone).await;
-        drop(under_way);
-        answer
-    };
-    tokio::spawn(work.in_current_span()).await.map_err(|error| {
-        tracing::error!(%error, "a request panicked");
-        Problem::panicked()
-    })
-}
-
 /// The deadline counts from here: how long the body took to arrive has a limit of its own.
 pub(super) fn call_options(grant: &Grant, limits: &RequestLimits, route: &Route) -> CallOptions {
     CallOptions {
@@ -244,6 +221,9 @@ fn text(name: &str, value: &HeaderValue) -> Result<String, Problem> {
 
 fn note_in_span(route: &Route) {
     let span = tracing::Span::current();
-    span.record("plugin", route.plugin.manifest().name.as_str());
-    span.record("operation", route.operation.name.as_str());
+    tracing::record_all!(
+        span,
+        plugin = route.plugin.manifest().name,
+        operation = route.operation.name
+    );
 }

@@ -31,11 +31,13 @@ pub(super) fn finish(
 }
 
 /// Names and values were checked by the plugin layer, so none is lost here.
-pub(super) fn header_pairs(headers: &[(String, String)]) -> Vec<(HeaderName, HeaderValue)> {
+pub(super) fn header_pairs(
+    headers: &[(String, String)],
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     let pair = |(name, value): &(String, String)| {
         Some((name.parse::<HeaderName>().ok()?, value.parse::<HeaderValue>().ok()?))
     };
-    headers.iter().filter_map(pair).collect()
+    headers.iter().filter_map(pair)
 }
 
 /// Whether If-None-Match names the response's `ETag`. It compares weakly (RFC 9110, 13.1.2).

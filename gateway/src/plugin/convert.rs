@@ -142,21 +142,51 @@ fn fault(fault: Fault) -> types::Fault {
     types::Fault { index, id, name, code: code.to_owned(), detail }
 }
 
-pub(super) fn request(request: &Request, now: i64) -> handler::Request {
+/// The lists of a request with their texts borrowed, as the interface takes them.
+pub(super) struct RequestLists<'a> {
+    path_params: Vec<&'a str>,
+    query: Vec<(&'a str, &'a str)>,
+    headers: Vec<(&'a str, &'a str)>,
+    roles: Vec<&'a str>,
+    attributes: [(&'a str, &'a str); 1],
+}
+
+impl<'a> RequestLists<'a> {
+    pub(super) fn of(request: &'a Request) -> Self {
+        Self {
+            path_params: texts(&request.path_params),
+            query: pairs(&request.query),
+            headers: pairs(&request.headers),
+            roles: texts(&request.principal.roles),
+            attributes: [("trace-id", &request.trace_id)],
+        }
+    }
+}
+
+fn texts(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+fn pairs(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
+    pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+pub(super) fn request<'a>(
+    request: &'a Request,
+    lists: &'a RequestLists<'a>,
+    now: i64,
+) -> handler::Request<'a> {
     handler::Request {
-        operation: request.operation.clone(),
-        path_params: request.path_params.clone(),
-        query: request.query.clone(),
-        headers: request.headers.clone(),
-        body: request.body.to_vec(),
-        principal: handler::Principal {
-            subject: request.principal.subject.clone(),
-            roles: request.principal.roles.clone(),
-        },
+        operation: &request.operation,
+        path_params: &lists.path_params,
+        query: &lists.query,
+        headers: &lists.headers,
+        body: &request.body,
+        principal: handler::Principal { subject: &request.principal.subject, roles: &lists.roles },
         received_at: request.received_at,
         now,
         entropy: request.entropy,
-        attributes: vec![("trace-id".to_owned(), request.trace_id.clone())],
+        attributes: &lists.attributes,
     }
 }
 

@@ -203,7 +203,8 @@ async fn call_upgrade(
         let _room = instances.runtime.room_for_call().await;
         let mut instance = instances.fresh().await?;
         let guest = instance.guest.loggia_plugin_handler();
-        guest.call_upgrade(&mut instance.store, collection, from, bodies).await
+        let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+        guest.call_upgrade(&mut instance.store, collection, from, &bodies).await
     };
     match tokio::time::timeout(UPGRADE_TIMEOUT, upgrade).await {
         Ok(upgraded) => upgraded.map_err(|error| format!("{error:#}")),

@@ -86,7 +86,7 @@ pub(super) async fn attend(kept: bb8::Pool<Manager>, circuit: Arc<Circuit>, conn
         let connection = probe(&circuit, &connector).await;
         tracing::info!("PostgreSQL is back");
         // Closed where there is no room for it.
-        kept.add(connection).ok();
+        kept.add(Box::new(connection)).ok();
         circuit.down.send_replace(false);
     }
 }

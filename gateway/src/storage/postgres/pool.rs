@@ -191,27 +191,29 @@ impl Manager {
 }
 
 impl bb8::ManageConnection for Manager {
-    type Connection = Connection;
+    /// In a box, because bb8 and who borrows it move it about.
+    type Connection = Box<Connection>;
     type Error = Error;
 
     /// A server process that is ended while it greets does not mean that the database is gone: if
     /// it is, the second one says so as well. Silence needs no second proof.
-    async fn connect(&self) -> Result<Connection, Error> {
+    async fn connect(&self) -> Result<Box<Connection>, Error> {
         let began = Instant::now();
-        match self.connect_once().await {
+        let connected = match self.connect_once().await {
             Err(Error::Unavailable) if began.elapsed() < CONNECT_TIMEOUT => {
                 self.connect_once().await
             }
             connected => connected,
-        }
+        };
+        connected.map(Box::new)
     }
 
     /// Not asked, since connections are not tested when they are handed out.
-    async fn is_valid(&self, _: &mut Connection) -> Result<(), Error> {
+    async fn is_valid(&self, _: &mut Box<Connection>) -> Result<(), Error> {
         Ok(())
     }
 
-    fn has_broken(&self, connection: &mut Connection) -> bool {
+    fn has_broken(&self, connection: &mut Box<Connection>) -> bool {
         self.circuit.condemns(connection)
     }
 }
