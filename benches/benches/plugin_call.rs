@@ -93,6 +93,7 @@ impl Called {
                 waiting_requests: limits.waiting_requests,
             },
             settings: self.plugin.default_settings(),
+            probe: None,
         }
     }
 }

@@ -5,12 +5,19 @@
 mod build;
 mod check;
 mod compile;
+mod component;
 mod configured;
+mod dev;
 mod generation;
 mod key_new;
 mod migrate;
+mod plugin;
 mod plugin_build;
+mod plugin_check;
+mod plugin_inspect;
+mod plugin_new;
 mod plugin_plan;
+mod plugin_test;
 mod reload;
 mod serve;
 mod stats;
@@ -18,6 +25,7 @@ mod tenants;
 mod toolchain;
 mod watch;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -47,6 +55,21 @@ enum Command {
         /// Load it and its plugins anew when a file has changed.
         #[arg(long)]
         watch: bool,
+    },
+    /// Build the plugins of a folder, serve them, and do so again after each change.
+    #[command(after_help = "Examples:\n  loggia dev notes\n  loggia dev plugins --listen \
+                            127.0.0.1:9000")]
+    Dev {
+        /// A plugin's folder, or a folder of such folders.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// A configuration to take all but the plugins' files from. Default: a database of its
+        /// own in the folder `.loggia`, all of whose changes are allowed.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Where to listen. Default: the configuration's address.
+        #[arg(long, env = "LOGGIA_SERVER__LISTEN")]
+        listen: Option<SocketAddr>,
     },
     /// Bring the gateway's own tables up to date, as every start does, and list its migrations.
     #[command(after_help = "Example: loggia migrate --list")]
@@ -83,7 +106,7 @@ enum Command {
     Key(KeyCommand),
     /// What authors of plugins need.
     #[command(subcommand)]
-    Plugin(PluginCommand),
+    Plugin(plugin::PluginCommand),
     /// Compile the component on standard input, within bounds: the gateway runs this itself.
     #[command(name = COMPILE_COMMAND, hide = true)]
     CompileComponent { memory_bytes: u64, cpu_seconds: u64 },
@@ -107,26 +130,18 @@ fn key_name(text: &str) -> Result<String, &'static str> {
     Err("a key's name has 1 to 63 letters, digits and characters of ._@-")
 }
 
-#[derive(Debug, Subcommand)]
-enum PluginCommand {
-    /// Compile a plugin crate, make it a component, and check its manifest.
-    #[command(after_help = "Example: loggia plugin build plugins/chat-sessions")]
-    Build {
-        /// The folder of the crate.
-        folder: PathBuf,
-        /// The file to write. Default: the manifest's name with .wasm, in the crate's folder.
-        #[arg(long)]
-        output: Option<PathBuf>,
-    },
-    /// Print what serving the configured plugins would change in the database.
-    #[command(after_help = "Example: loggia plugin plan --config gateway.toml")]
-    Plan {
-        /// The configuration file.
-        #[arg(long, default_value = "gateway.toml")]
-        config: PathBuf,
-    },
+fn code_of(error: &anyhow::Error) -> u8 {
+    if error.is::<ConfigurationFault>() {
+        EX_CONFIG
+    } else if error.is::<plugin_test::TestsFailed>() {
+        TESTS_FAILED
+    } else {
+        EX_SOFTWARE
+    }
 }
 
+/// As other test runners say it.
+const TESTS_FAILED: u8 = 1;
 /// sysexits: a failure, and a faulty configuration.
 const EX_SOFTWARE: u8 = 70;
 const EX_CONFIG: u8 = 78;
@@ -156,8 +171,13 @@ impl From<Fault> for ConfigurationFault {
 /// Run the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    crate::telemetry::init();
-    let done = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if matches!(&command, Command::Plugin(command) if command.is_quiet()) {
+        crate::telemetry::init_quiet();
+    } else {
+        crate::telemetry::init();
+    }
+    let done = match command {
         Command::CompileComponent { memory_bytes, cpu_seconds } => {
             return compile::run(memory_bytes, cpu_seconds);
         }
@@ -170,11 +190,11 @@ pub fn main() -> ExitCode {
             key_new::run(&name);
             Ok(())
         }
-        Command::Stats { config } => stats::run(&config),
-        Command::Plugin(PluginCommand::Build { folder, output }) => {
-            plugin_build::run(&folder, output.as_deref())
+        Command::Dev { folder, config, listen } => {
+            dev::run(&dev::Options { folder, config, listen })
         }
-        Command::Plugin(PluginCommand::Plan { config }) => plugin_plan::run(&config),
+        Command::Stats { config } => stats::run(&config),
+        Command::Plugin(command) => command.run(),
         Command::Migrate { config, list, down_to } => {
             let order = match (list, down_to) {
                 (true, _) => migrate::Order::List,
@@ -188,8 +208,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("loggia: {error:#}");
-            let code = if error.is::<ConfigurationFault>() { EX_CONFIG } else { EX_SOFTWARE };
-            ExitCode::from(code)
+            ExitCode::from(code_of(&error))
         }
     }
 }

@@ -13,11 +13,13 @@ mod convert;
 mod engine;
 mod error;
 mod host;
+mod idle;
 mod instance;
 mod interface;
 mod load;
 mod log;
 mod message;
+mod probe;
 mod waiting;
 mod wasi;
 
@@ -44,6 +46,7 @@ use host::CallState;
 use instance::{Instance, Instances};
 pub use load::{LoadError, LoadOptions, Prepared, describe, describe_and_upgrade};
 pub use message::{Problem, Request, Response, Wait};
+pub use probe::{Probe, Stop, Stopped, Verdict};
 use waiting::Waiting;
 
 /// A loaded plugin.
@@ -81,6 +84,8 @@ pub struct CallOptions {
     pub limits: Limits,
     /// The plugin's settings for the tenant: a JSON object.
     pub settings: Arc<str>,
+    /// Who decides about it at its stops: a test.
+    pub probe: Option<Probe>,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -94,6 +99,12 @@ impl Plugin {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What the operator should know of it: statements that no index serves.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        self.schema.warnings()
     }
 
     /// The settings of a tenant for which the operator has set none: a JSON object.
@@ -152,6 +163,7 @@ impl Plugin {
                     return Err(Failed { error: error::bad_output(why), kept: true });
                 }
                 Err(Failed { error: CallError::Wait(wish), kept: false }) => {
+                    probe::note(options.probe.as_ref(), Stop::Wait).await;
                     now = waiting.wait(self, options, wish, now, &mut gone).await?;
                 }
                 answer => return answer,
@@ -193,6 +205,7 @@ impl Plugin {
         now: i64,
         options: &CallOptions,
     ) -> Result<Response, Failed> {
+        probe::note(options.probe.as_ref(), Stop::Run).await;
         let mut instance = self.instance(options).await?;
         let session = self.session(now, options);
         let (answer, session) = handle(&mut instance, session, request, now, options).await;
@@ -202,7 +215,11 @@ impl Plugin {
             Err(_) => drop(instance),
         }
         let kept = session.kept();
-        let answer = answer.and_then(|answer| error::check(answer, options.limits, &self.manifest));
+        let mut answer =
+            answer.and_then(|answer| error::check(answer, options.limits, &self.manifest));
+        if answer.is_ok() && options.mode == Mode::Write {
+            answer = probe::commit(options.probe.as_ref()).await.and(answer);
+        }
         let ended = match answer {
             Ok(response) => session.commit().await.map(|()| response).map_err(CallError::from),
             Err(error) => {
@@ -261,6 +278,7 @@ async fn handle(
         session,
         budget,
         settings: Arc::clone(&options.settings),
+        probe: options.probe.clone(),
     });
     store.set_epoch_deadline(1);
     let lists = RequestLists::of(request);

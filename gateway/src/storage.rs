@@ -34,6 +34,7 @@ mod schedule;
 mod schema;
 mod schema_change;
 mod scope;
+mod scratch;
 mod search;
 mod select;
 mod session;
@@ -60,6 +61,7 @@ pub use schema::Schema;
 pub use schema_change::{
     Culprit, Culprits, InstallError, InstallOptions, Plan, Refusal, Step, StepKind, Upgrade,
 };
+pub use scratch::Scratch;
 pub use session::{Session, SessionOptions};
 pub use statistics::{Statistics, Stored, TableSize};
 pub use store::{InUse, Location, Storage, Tenant};

@@ -17,9 +17,17 @@ use super::toolchain::{TARGET, Toolchain};
 /// writes recursive types 64 levels deep, the limit for documents.
 const STACK_BYTES: u32 = 64 * 1024;
 
-/// Settings of the release profile, whatever the plugin's workspace says: a plugin is small and
-/// fast by default.
-const PROFILE: [(&str, &str); 6] = [
+/// How a plugin is compiled, whatever its workspace says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Profile {
+    /// To be served: small and fast.
+    Release,
+    /// To be tried: a change is compiled in a second, and a trap names functions. It computes the
+    /// same.
+    Quick,
+}
+
+const RELEASE: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
     ("CARGO_PROFILE_RELEASE_LTO", "true"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
@@ -29,34 +37,62 @@ const PROFILE: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_STRIP", "true"),
 ];
 
+const QUICK: [(&str, &str); 6] = [
+    // Without it, the frames of recursive functions would not fit into the stack.
+    ("CARGO_PROFILE_DEV_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_DEV_DEBUG", "false"),
+    ("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false"),
+    ("CARGO_PROFILE_DEV_OVERFLOW_CHECKS", "false"),
+    ("CARGO_PROFILE_DEV_PANIC", "abort"),
+    ("CARGO_PROFILE_DEV_INCREMENTAL", "true"),
+];
+
+impl Profile {
+    /// cargo's name of it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Quick => "dev",
+        }
+    }
+
+    fn settings(self) -> [(&'static str, &'static str); 6] {
+        match self {
+            Self::Release => RELEASE,
+            Self::Quick => QUICK,
+        }
+    }
+}
+
 /// Compile the crate in `dir` and make it a component.
 ///
 /// # Errors
 /// There is no compiler for WebAssembly, the crate does not compile (cargo's messages are on
 /// standard error by then), or its module does not fit the plugin interface.
-pub(crate) fn compile_component(dir: &Path) -> Result<Vec<u8>> {
+pub(crate) fn compile_component(dir: &Path, profile: Profile) -> Result<Vec<u8>> {
     ensure!(
         dir.join("Cargo.toml").is_file(),
         "no Cargo.toml in {}: name the folder of a plugin's crate",
         dir.display()
     );
     let toolchain = Toolchain::find(dir)?;
-    let module = compile_module(dir, &toolchain)?;
+    let module = compile_module(dir, &toolchain, profile)?;
     encode(&module).with_context(|| format!("cannot make {} a component", module.display()))
 }
 
-fn compile_module(dir: &Path, toolchain: &Toolchain) -> Result<PathBuf> {
+fn compile_module(dir: &Path, toolchain: &Toolchain, profile: Profile) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo
         .current_dir(dir)
         // Asking for a `cdylib` here, and for nothing beside it, is what lets LTO work: cargo
         // leaves it out of a library that is an `rlib` too, as one must be to have tests.
-        .args(["rustc", "--lib", "--crate-type=cdylib", "--release", "--target", TARGET])
+        .args(["rustc", "--lib", "--crate-type=cdylib", "--target", TARGET])
+        .args(["--profile", profile.name()])
         .arg("--message-format=json-render-diagnostics")
         // Two compilers would evict each other's work from a folder that they share.
         .arg("--target-dir")
         .arg(target_folder(dir)?.join("plugins"))
-        .envs(PROFILE)
+        .envs(profile.settings())
         // These are meant for programs of this machine. Flags for plugins go into their
         // `.cargo/config.toml`, below `[target.wasm32-unknown-unknown]`.
         .env_remove("RUSTFLAGS")

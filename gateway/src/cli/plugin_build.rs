@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::build::compile_component;
+use super::build::{Profile, compile_component};
 use super::compile::runtime;
 use crate::config::Limits;
 use crate::manifest::Manifest;
@@ -14,7 +14,7 @@ use crate::storage::statement::Dialect;
 
 /// Build the crate in a folder and write its component.
 pub(super) fn run(folder: &Path, output: Option<&Path>) -> anyhow::Result<()> {
-    let component = compile_component(folder)?;
+    let component = compile_component(folder, Profile::Release)?;
     let manifest = check(&component)?;
     let path = match output {
         Some(path) => path.to_owned(),

@@ -42,6 +42,15 @@ pub enum Permission {
 }
 
 impl Permission {
+    /// All that there are.
+    pub const ALL: [Self; 5] = [
+        Self::DropCollection,
+        Self::DropField,
+        Self::ChangeType,
+        Self::ChangePath,
+        Self::DropExpiry,
+    ];
+
     /// Its name in `gateway.toml`.
     #[must_use]
     pub fn name(self) -> &'static str {

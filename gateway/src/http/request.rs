@@ -20,7 +20,7 @@ use super::problem::Problem;
 use super::route::{Matched, Route};
 use super::{Gateway, Generation, body, response, trace};
 use crate::metrics::RouteMetrics;
-use crate::plugin::{self, CallError, CallOptions, Failed};
+use crate::plugin::{self, CallError, CallOptions, Failed, Probe};
 
 /// What is known of a request when it arrives.
 struct Arrival {
@@ -48,7 +48,7 @@ pub(super) async fn respond(
         at: Instant::now(),
         received_at: gateway.storage.now(),
         trace_id: trace::trace_id(request.headers()),
-        entropy: rand::rng().random(),
+        entropy: entropy(request.extensions().get()),
     };
     let (head, body) = request.into_parts();
     let span = tracing::info_span!(
@@ -118,7 +118,7 @@ async fn ready(
     note_in_span(&route);
     let access = Access::of(generation, &head.headers, &route)?;
     let request = read(gateway, arrival, head, body, matched, &access).await?;
-    let options = call_options(access.grant, &access.limits, &route);
+    let options = call_options(access.grant, &access.limits, &route, probe(head).cloned());
     Ok(Ready { route, request, options, tenant: access.tenant.to_owned() })
 }
 
@@ -175,8 +175,23 @@ pub(super) async fn run(
     Ok(answer)
 }
 
+/// That of a test is the same each time.
+fn entropy(probe: Option<&Probe>) -> (u64, u64) {
+    probe.map_or_else(|| rand::rng().random(), |probe| probe.entropy)
+}
+
+/// Only requests that came by [`super::Gateway::exchange`] have one.
+fn probe(head: &Parts) -> Option<&Probe> {
+    head.extensions.get()
+}
+
 /// The deadline counts from here: how long the body took to arrive has a limit of its own.
-pub(super) fn call_options(grant: &Grant, limits: &RequestLimits, route: &Route) -> CallOptions {
+pub(super) fn call_options(
+    grant: &Grant,
+    limits: &RequestLimits,
+    route: &Route,
+    probe: Option<Probe>,
+) -> CallOptions {
     CallOptions {
         tenant: grant.tenant,
         mode: route.operation.mode(),
@@ -184,6 +199,7 @@ pub(super) fn call_options(grant: &Grant, limits: &RequestLimits, route: &Route)
         deadline: Instant::now() + limits.duration,
         limits: limits.call,
         settings: Arc::clone(&grant.settings),
+        probe,
     }
 }
 

@@ -168,6 +168,18 @@ pub enum Mode {
     Autocommit,
 }
 
+impl Mode {
+    /// Its name in a manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Autocommit => "autocommit",
+        }
+    }
+}
+
 /// How a transaction that writes stands to concurrent ones.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]

@@ -95,13 +95,13 @@ impl Budget {
         }
     }
 
-    /// Before each storage call.
-    pub(super) fn count_storage_call(&mut self) -> Result<(), Breach> {
+    /// Before each storage call; its number, from 1.
+    pub(super) fn count_storage_call(&mut self) -> Result<u32, Breach> {
         self.storage_calls += 1;
         if self.storage_calls > self.limits.storage_calls {
             return Err(Breach::StorageCalls);
         }
-        Ok(())
+        Ok(self.storage_calls)
     }
 }
 

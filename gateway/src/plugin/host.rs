@@ -14,6 +14,7 @@ use super::budget::{Budget, Memory};
 use super::convert;
 use super::engine::Runtime;
 use super::log::LogRoom;
+use super::probe::{self, Probe};
 use super::wasi::Wasi;
 use crate::storage::{About, Session};
 
@@ -34,6 +35,7 @@ pub(super) struct CallState {
     pub(super) budget: Budget,
     /// The plugin's settings for the tenant.
     pub(super) settings: Arc<str>,
+    pub(super) probe: Option<Probe>,
 }
 
 /// A storage error that ends the request, on its way through the guest's stack.
@@ -86,9 +88,10 @@ impl HostState {
     }
 
     /// The call under way, with one more storage call counted.
-    fn storage_call(&mut self) -> Result<&mut CallState> {
+    async fn storage_call(&mut self) -> Result<&mut CallState> {
         let call = self.call.as_mut().ok_or_else(|| Error::msg(NO_CALL))?;
-        call.budget.count_storage_call()?;
+        let number = call.budget.count_storage_call()?;
+        probe::call(call.probe.as_ref(), number).await?;
         if Instant::now() >= call.budget.deadline {
             return Err(EndsRequest(crate::storage::Error::Timeout).into());
         }
@@ -117,7 +120,7 @@ impl storage::Host for HostState {
         collection: String,
         ids: Vec<String>,
     ) -> Result<std::result::Result<Vec<Option<types::Document>>, types::Error>> {
-        let found = self.storage_call()?.session.get(&collection, &ids).await;
+        let found = self.storage_call().await?.session.get(&collection, &ids).await;
         for_guest(found.map(|documents| {
             documents.into_iter().map(|document| document.map(convert::document)).collect()
         }))
@@ -128,7 +131,7 @@ impl storage::Host for HostState {
         writes: Vec<types::Write>,
     ) -> Result<std::result::Result<Vec<types::Outcome>, types::Error>> {
         let writes: Vec<_> = writes.into_iter().map(convert::write).collect();
-        let outcomes = self.storage_call()?.session.apply(&writes).await;
+        let outcomes = self.storage_call().await?.session.apply(&writes).await;
         for_guest(outcomes.map(|outcomes| outcomes.into_iter().map(convert::outcome).collect()))
     }
 
@@ -140,7 +143,7 @@ impl storage::Host for HostState {
     ) -> Result<std::result::Result<storage::Rows, types::Error>> {
         let arguments = convert::arguments(arguments);
         let page = page.map(convert::page);
-        let call = self.storage_call()?;
+        let call = self.storage_call().await?;
         for_guest(
             call.session.select(&statement, &arguments, page.as_ref()).await.map(convert::rows),
         )
@@ -153,7 +156,7 @@ impl storage::Host for HostState {
         limit: u32,
     ) -> Result<std::result::Result<Vec<types::Document>, types::Error>> {
         let arguments = convert::arguments(arguments);
-        let call = self.storage_call()?;
+        let call = self.storage_call().await?;
         let changed = call.session.update_where(&statement, &arguments, limit).await;
         for_guest(changed.map(|documents| documents.into_iter().map(convert::document).collect()))
     }
@@ -165,7 +168,7 @@ impl storage::Host for HostState {
         limit: u32,
     ) -> Result<std::result::Result<u64, types::Error>> {
         let arguments = convert::arguments(arguments);
-        let call = self.storage_call()?;
+        let call = self.storage_call().await?;
         for_guest(call.session.delete_where(&statement, &arguments, limit).await)
     }
 
@@ -173,7 +176,7 @@ impl storage::Host for HostState {
         &mut self,
         collections: Vec<String>,
     ) -> Result<std::result::Result<u64, types::Error>> {
-        for_guest(self.storage_call()?.session.sweep(&collections).await)
+        for_guest(self.storage_call().await?.session.sweep(&collections).await)
     }
 }
 
@@ -187,7 +190,7 @@ impl checkpoints::Host for HostState {
     ) -> Result<std::result::Result<checkpoints::Checkpoint, types::Error>> {
         let scopes: Vec<_> = scopes.into_iter().map(convert::scope).collect();
         let about = About { subject: &subject, label: &label, metadata: &metadata };
-        let created = self.storage_call()?.session.create_checkpoint(about, &scopes).await;
+        let created = self.storage_call().await?.session.create_checkpoint(about, &scopes).await;
         for_guest(created.map(convert::checkpoint))
     }
 
@@ -198,7 +201,7 @@ impl checkpoints::Host for HostState {
         after: Option<String>,
         limit: u32,
     ) -> Result<std::result::Result<Vec<types::Document>, types::Error>> {
-        let call = self.storage_call()?;
+        let call = self.storage_call().await?;
         let found = call.session.read_checkpoint(&id, &collection, after.as_deref(), limit).await;
         for_guest(found.map(|documents| documents.into_iter().map(convert::document).collect()))
     }
@@ -211,17 +214,17 @@ impl checkpoints::Host for HostState {
         limit: u32,
     ) -> Result<std::result::Result<Vec<checkpoints::Difference>, types::Error>> {
         let after = after.map(convert::last_difference);
-        let call = self.storage_call()?;
+        let call = self.storage_call().await?;
         let found = call.session.diff_checkpoint(&from, to.as_deref(), after.as_ref(), limit).await;
         for_guest(found.map(|found| found.into_iter().map(convert::difference).collect()))
     }
 
     async fn restore(&mut self, id: String) -> Result<std::result::Result<u64, types::Error>> {
-        for_guest(self.storage_call()?.session.restore_checkpoint(&id).await)
+        for_guest(self.storage_call().await?.session.restore_checkpoint(&id).await)
     }
 
     async fn delete(&mut self, ids: Vec<String>) -> Result<std::result::Result<u64, types::Error>> {
-        for_guest(self.storage_call()?.session.delete_checkpoints(&ids).await)
+        for_guest(self.storage_call().await?.session.delete_checkpoints(&ids).await)
     }
 }
 

@@ -7,16 +7,35 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An estimate of the database's clock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Clock {
     /// What to add to this machine's clock, in microseconds. Stays 0 on `SQLite`, which has none.
     offset_us: AtomicI64,
+    /// The time at which it stands still, for tests of plugins; [`MOVING`] otherwise.
+    frozen_us: AtomicI64,
+}
+
+/// No time that a clock shows.
+const MOVING: i64 = i64::MIN;
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { offset_us: AtomicI64::new(0), frozen_us: AtomicI64::new(MOVING) }
+    }
 }
 
 impl Clock {
     /// Now, in microseconds since 1970.
     pub(super) fn now(&self) -> i64 {
-        machine_now() + self.offset_us.load(Ordering::Relaxed)
+        match self.frozen_us.load(Ordering::Relaxed) {
+            MOVING => machine_now() + self.offset_us.load(Ordering::Relaxed),
+            frozen => frozen,
+        }
+    }
+
+    /// Let it stand still at this time.
+    pub(super) fn freeze(&self, at: i64) {
+        self.frozen_us.store(at, Ordering::Relaxed);
     }
 
     /// Set from the database's answer to a question asked at `asked`, by this machine's clock.

@@ -15,6 +15,7 @@ mod migration;
 mod outcome;
 mod pool;
 mod role;
+mod scratch;
 mod tls;
 mod transaction;
 mod value;
@@ -35,6 +36,7 @@ use error::Failure;
 pub(super) use migration::MigrationConnection;
 pub use pool::PoolState;
 use pool::{Pool, PoolOptions, PooledConnection};
+pub(super) use scratch::ScratchDatabase;
 pub use tls::TlsOptions;
 pub(super) use transaction::Transaction;
 

@@ -125,6 +125,20 @@ impl Schema {
         &self.warnings
     }
 
+    /// What the database is sent for each statement: its name, and a text for each order and each
+    /// optional condition alone.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(String, String)> {
+        let mut texts: Vec<(String, String)> = Vec::new();
+        for probe in self.probes() {
+            let text = (probe.statement, probe.text.sql.to_string());
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts
+    }
+
     /// All statements with each of their optional conditions, in the order of their names.
     pub(super) fn probes(&self) -> Vec<Probe> {
         let mut probes = Vec::new();

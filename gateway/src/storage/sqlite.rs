@@ -79,6 +79,11 @@ impl Sqlite {
         Ok(answers)
     }
 
+    /// Transactions that wait until others end.
+    pub(super) fn turns_waiting(&self) -> usize {
+        self.writer.waiting(1) + self.readers.waiting(reader::threads())
+    }
+
     /// Transactions that have a thread to themselves now.
     pub(super) fn transactions_open(&self) -> u32 {
         self.writer.open() + self.readers.open()

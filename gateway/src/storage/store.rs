@@ -109,6 +109,26 @@ impl Storage {
         self.clock.now()
     }
 
+    /// Let the clock stand still at this time, for tests of plugins.
+    pub fn freeze_clock(&self, at: i64) {
+        self.clock.freeze(at);
+    }
+
+    /// How many requests wait now until another one ends: for its locks on `PostgreSQL`, for their
+    /// turn to write on `SQLite`.
+    ///
+    /// # Errors
+    /// The database's failure.
+    pub async fn blocked(&self) -> Result<usize, Error> {
+        match &self.backend {
+            Backend::Postgres(_) => {
+                let waiting = self.run(BLOCKED, Vec::new()).await?.first_integer();
+                Ok(waiting.and_then(|count| usize::try_from(count).ok()).unwrap_or_default())
+            }
+            Backend::Sqlite(sqlite) => Ok(sqlite.turns_waiting()),
+        }
+    }
+
     /// Compile a manifest and make the tables what it declares, as far as that needs no
     /// permission.
     ///
@@ -329,6 +349,12 @@ impl Backend {
         }
     }
 }
+
+/// Server processes of this database that wait for a lock. A lock on a row names no database.
+const BLOCKED: &str = "SELECT count(DISTINCT l.pid)
+    FROM pg_locks l
+    JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE NOT l.granted AND a.datname = current_database()";
 
 /// For the gateway's own statements on `SQLite`.
 const OWN_TIMEOUT: Duration = Duration::from_secs(60);

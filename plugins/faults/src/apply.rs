@@ -110,3 +110,12 @@ pub(crate) fn increment(request: &Request) -> Result<Response, Failure> {
         Err(error) => Err(error.into()),
     }
 }
+
+/// Loses what another request writes between the two calls, where the database lets it.
+pub(crate) fn lose(request: &Request) -> Result<Response, Failure> {
+    let id = request.path_param(0);
+    let mut counter = COUNTERS.get(id)?.map(|found| found.body).unwrap_or_default();
+    counter.amount += 1;
+    COUNTERS.put(id, &counter).run()?;
+    Ok(Response::json(200, json!({"amount": counter.amount}).to_string()))
+}

@@ -48,6 +48,7 @@ impl Plugin for Faults {
             "list-documents" => documents::list(&request),
             "apply" => apply::apply(&request),
             "increment" => apply::increment(&request),
+            "lose" => apply::lose(&request),
             "wait" => wait::wait(&request),
             "wait-after-write" => wait::after_write(&request),
             "sweep" => documents::sweep(),

@@ -152,6 +152,7 @@ fn documents() -> Vec<Operation> {
             .mode(Mode::Autocommit),
         Operation::post("sweep", "/sweep", "Delete what has expired, and count it."),
         Operation::post("increment", "/increment/{id}", "Add one to the member amount."),
+        Operation::post("lose", "/lose/{id}", "The same, without a look at who else does."),
         Operation::post("echo", "/echo/{first}/{second}", "Tell what the plugin was told.")
             .param("text", Param::string())
             .param("tag", Param::strings())

@@ -122,7 +122,7 @@ async fn call(
         let grant = generation.grants.find(&name, &plugin);
         let grant = grant.expect("it is one of those that have the plugin");
         let limits = grant.limits(&route.operation.limits);
-        let options = request::call_options(grant, &limits, &route);
+        let options = request::call_options(grant, &limits, &route, None);
         let ready = Ready { route, request, options, tenant: name.clone() };
         Ok(request::run(gateway, ready).await??)
     };

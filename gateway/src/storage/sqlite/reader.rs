@@ -22,8 +22,7 @@ const MAX_READERS: usize = 8;
 pub(super) fn start(path: &Path) -> Result<Turns, Error> {
     let (turns, queue) = Turns::new();
     let queue = Arc::new(Mutex::new(queue));
-    let threads = thread::available_parallelism().map_or(2, usize::from).clamp(2, MAX_READERS);
-    for number in 0..threads {
+    for number in 0..threads() {
         let mut connection = open_reader(path)?;
         let deadline = Deadline::watch(&mut connection)?;
         let guard = Guard::watch(&mut connection)?;
@@ -35,6 +34,11 @@ pub(super) fn start(path: &Path) -> Result<Turns, Error> {
             .map_err(|error| Error::Other(format!("a thread for SQLite: {error}")))?;
     }
     Ok(turns)
+}
+
+/// How many can read at once.
+pub(super) fn threads() -> usize {
+    thread::available_parallelism().map_or(2, usize::from).clamp(2, MAX_READERS)
 }
 
 struct Reader {

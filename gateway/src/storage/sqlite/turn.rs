@@ -58,12 +58,14 @@ pub(super) struct Turn {
 pub(super) struct Turns {
     queue: Sender<Turn>,
     open: Arc<AtomicU32>,
+    /// Turns that have ended and are not acknowledged before another one ends.
+    held: Arc<AtomicU32>,
 }
 
 impl Turns {
     pub(super) fn new() -> (Self, Receiver<Turn>) {
         let (queue, turns) = mpsc::channel();
-        (Self { queue, open: Arc::default() }, turns)
+        (Self { queue, open: Arc::default(), held: Arc::default() }, turns)
     }
 
     /// Queue a turn with its first step, and give back the end that further steps go into.
@@ -74,6 +76,17 @@ impl Turns {
         let turn = Turn { mode, steps, _open: Open::new(&self.open) };
         self.queue.send(turn).map_err(|_| Error::Unavailable)?;
         Ok(sender)
+    }
+
+    /// Where the thread notes how many turns it holds up.
+    pub(super) fn held(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.held)
+    }
+
+    /// Turns that can do nothing until others end, where so many can run at once.
+    pub(super) fn waiting(&self, at_once: usize) -> usize {
+        let number = |count: &AtomicU32| count.load(Ordering::Acquire) as usize;
+        number(&self.open).saturating_sub(at_once) + number(&self.held)
     }
 
     /// Turns that wait or run now.

@@ -4,6 +4,8 @@
 //! savepoint. A turn that is rolled back undoes its savepoint only. The group ends when no turn
 //! waits or it has become long; then one COMMIT, one fsync, and every turn is acknowledged.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,8 +31,9 @@ pub(super) fn start(mut connection: Connection) -> Result<Turns, Error> {
     let versions = Versions::new(&connection).map_err(|error| classify(&error))?;
     let deadline = Deadline::watch(&mut connection)?;
     let (turns, queue) = Turns::new();
+    let held = turns.held();
     let guard = Guard::watch(&mut connection)?;
-    let mut writer = Writer { connection, deadline, guard, versions };
+    let mut writer = Writer { connection, deadline, guard, versions, held };
     thread::Builder::new()
         .name("sqlite-writer".to_owned())
         .spawn(move || {
@@ -49,6 +52,8 @@ struct Writer {
     deadline: Deadline,
     guard: Guard,
     versions: Versions,
+    /// How many turns wait for the end of the one that runs, to be committed with it.
+    held: Arc<AtomicU32>,
 }
 
 /// How a turn ended.
@@ -70,7 +75,10 @@ impl Writer {
         let mut committed = Vec::new();
         let mut next = Some(first);
         while let Some(turn) = next {
-            match self.turn(&turn) {
+            self.held.store(u32::try_from(committed.len()).unwrap_or(u32::MAX), Ordering::Release);
+            let end = self.turn(&turn);
+            self.held.store(0, Ordering::Release);
+            match end {
                 End::Committed(answer) => committed.push(answer),
                 End::RolledBack => {}
                 End::GroupLost => {
