@@ -56,12 +56,13 @@ pub(super) fn start(
         files: BTreeSet::new(),
     };
     watch.look_for_files();
-    Ok(watch.run())
+    // What changes from here on is told.
+    let known = watch.seen();
+    Ok(watch.run(known))
 }
 
 impl Watch {
-    async fn run(mut self) {
-        let mut known = self.settled().await;
+    async fn run(mut self, mut known: Seen) {
         while self.happened.recv().await.is_some() {
             let now = self.settled().await;
             if now == known {

@@ -16,7 +16,7 @@ use crate::process::Program;
 fn configure(folder: &Path, url: &str) {
     std::fs::write(folder.join("by-hand.wasm"), version(0)).unwrap();
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\ncache_dir = \"\"\n\
          [storage]\nurl = \"{url}\"\n[plugins.{}]\npath = \"by-hand.wasm\"\n",
         component::NAME
     );
