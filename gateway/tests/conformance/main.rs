@@ -53,6 +53,7 @@ mod statistics;
 mod store;
 mod sweeper;
 mod tenants;
+mod tenants_apart;
 mod transactions;
 mod update_where;
 mod values;
