@@ -62,7 +62,9 @@ impl Reloader {
     }
 
     async fn next(&self) -> anyhow::Result<Generation> {
-        let config = (self.source)()?;
+        let source = Arc::clone(&self.source);
+        // A worker that waits for a disk can be the one that all requests wait for.
+        let config = tokio::task::spawn_blocking(move || source()).await??;
         let fixed = fixed(&self.first, &config);
         if !fixed.is_empty() {
             let keys = fixed.join(", ");
