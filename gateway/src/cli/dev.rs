@@ -56,6 +56,8 @@ fn configuration(options: &Options) -> anyhow::Result<Config> {
             std::fs::create_dir_all(&state).with_context(|| state.display().to_string())?;
             let mut config = Config::default();
             config.server.cache_dir = state.join("cache");
+            // Another gateway may have the usual one.
+            config.server.admin_listen.set_port(0);
             config.storage.url = format!("sqlite:{}", state.join("dev.db").display());
             config
         }

@@ -52,7 +52,6 @@ impl Whose {
 }
 
 /// A transaction, or in autocommit mode the right to run statements by themselves.
-#[expect(clippy::large_enum_variant, reason = "one for each request, and it stays where it is")]
 pub(super) enum Transaction {
     Postgres(postgres::Transaction),
     Sqlite(sqlite::Transaction),

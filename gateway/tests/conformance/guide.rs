@@ -76,6 +76,7 @@ impl Author {
         shell.args(["-e", "-o", "pipefail", "-c"]).arg(self.here(script));
         shell.current_dir(self.folder.path()).env("PATH", path);
         shell.env("LOGGIA_SERVER__LISTEN", self.address.to_string());
+        shell.env("LOGGIA_SERVER__ADMIN_LISTEN", "127.0.0.1:0");
         shell.env_remove("LOGGIA_TEST_POSTGRES").env("CARGO_TARGET_DIR", target());
         shell
     }

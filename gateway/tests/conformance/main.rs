@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails there has failed")]
 
+mod attacks;
 mod batches;
 mod check;
 mod checkpoints;

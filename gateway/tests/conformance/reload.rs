@@ -128,9 +128,8 @@ async fn ten_reloads_under_load_fail_no_request(gateway: &TestGateway) {
         load.goes_on().await;
     }
     let (answers, failures) = load.stop().await;
-    let handed_over = metric(gateway, "loggia_requests_handed_over_total").await;
-    println!("{answers} answers in 12 reloads and 4 that failed; {handed_over} handed over");
     assert_eq!(failures, [""; 0]);
+    assert!(answers > 0, "nobody asked");
     // The plugin's own answer, and not that there is no such route.
     let answer = gateway.get("/v1/by-hand/stored4").await.assert_status(404);
     assert!(answer.body.is_empty(), "{answer:?}");
@@ -189,9 +188,11 @@ async fn a_request_ends_on_the_generation_that_it_began_with(gateway: &TestGatew
     until(|| async { older.upgrade().is_none() }).await;
 }
 
+type Fault = (&'static str, fn(&mut Config));
+
 async fn a_reload_that_fails_changes_nothing(gateway: &TestGateway) {
     let path = file(gateway);
-    let fault: [(&str, fn(&mut Config)); 5] = [
+    let fault: [Fault; 5] = [
         ("missing.wasm", |c| {
             c.plugins.insert("x".to_owned(), Plugin::at("missing.wasm".into()));
         }),

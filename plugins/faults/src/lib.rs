@@ -4,6 +4,7 @@
 //! behind. Operations that write and then fail write the document that has their name.
 
 mod apply;
+mod attack;
 mod breach;
 mod checkpoints;
 mod documents;
@@ -67,6 +68,16 @@ impl Plugin for Faults {
             "grow" => breach::grow(&request),
             "many-calls" => breach::many_calls(&request),
             "log-flood" => breach::log_flood(&request),
+            "giant-id" => attack::giant_id(&request),
+            "giant-body" => attack::giant_body(&request),
+            "giant-list" => attack::giant_list(&request),
+            "giant-log" => attack::giant_log(&request),
+            "forged-log" => attack::forged_log(),
+            "many-headers" => attack::many_headers(&request),
+            "trap-after" => attack::trap_after(&request),
+            "trap-holding" => attack::trap_holding(&request),
+            "remember" => attack::remember(&request),
+            "recall" => attack::recall(&request),
             "problem" => output::problem(&request),
             "retry" => output::retry(&request),
             "big-response" => output::big_response(&request),

@@ -49,6 +49,7 @@ pub(crate) fn manifest() -> Manifest {
         .into_iter()
         .chain(checkpoints())
         .chain(breaches())
+        .chain(attacks())
         .chain(output())
         .chain(inputs())
         .chain(scheduled())
@@ -209,6 +210,29 @@ fn breaches() -> Vec<Operation> {
             .required_param("calls", count()),
         Operation::post("log-flood", "/log-flood", "Log lines of 1 KiB.")
             .required_param("lines", count()),
+    ]
+}
+
+fn attacks() -> Vec<Operation> {
+    let number = || Param::integer().between(0, 1_000_000_000);
+    vec![
+        Operation::post("giant-id", "/giant-id", "Read a document with a giant id.")
+            .required_param("bytes", number()),
+        Operation::post("giant-body", "/giant-body", "Store a giant body.")
+            .required_param("bytes", number()),
+        Operation::post("giant-list", "/giant-list", "Read many documents in one call.")
+            .required_param("ids", number()),
+        Operation::post("giant-log", "/giant-log", "Log a giant message.")
+            .required_param("bytes", number()),
+        Operation::post("forged-log", "/forged-log", "Log what looks like other lines."),
+        Operation::post("many-headers", "/many-headers", "Answer with many headers.")
+            .required_param("count", number()),
+        Operation::post("trap-after", "/trap-after", "Write documents, then panic.")
+            .required_param("writes", number()),
+        Operation::post("trap-holding", "/trap-holding/{id}", "Lock a document, then panic."),
+        Operation::post("remember", "/remember", "Keep a text in memory.").body_type("text/plain"),
+        Operation::get("recall", "/recall", "Look for a text in memory.")
+            .required_param("backwards", Param::string()),
     ]
 }
 
