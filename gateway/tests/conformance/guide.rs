@@ -73,7 +73,9 @@ impl Author {
         let path =
             format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
         let mut shell = Command::new("bash");
-        shell.args(["-e", "-o", "pipefail", "-c"]).arg(self.here(script));
+        // On a terminal curl shows no progress beside an answer.
+        let script = format!("curl() {{ command curl --silent \"$@\"; }}\n{}", self.here(script));
+        shell.args(["-e", "-o", "pipefail", "-c"]).arg(script);
         shell.current_dir(self.folder.path()).env("PATH", path);
         shell.env("LOGGIA_SERVER__LISTEN", self.address.to_string());
         shell.env("LOGGIA_SERVER__ADMIN_LISTEN", "127.0.0.1:0");
