@@ -107,7 +107,9 @@ impl Author {
     fn start(&mut self, script: &str) {
         assert!(self.serving.is_none(), "something is served already");
         let log = std::fs::File::create(self.log()).unwrap();
-        let mut shell = self.shell(&format!("exec {script}"));
+        // Signals are for the program, and not for the shell before it.
+        let script = if script.contains("exec ") { script } else { &format!("exec {script}") };
+        let mut shell = self.shell(script);
         shell.stdout(log.try_clone().unwrap()).stderr(Stdio::from(log));
         self.serving = Some(shell.spawn().unwrap());
         self.wait_for(|author| TcpStream::connect(author.address).is_ok());

@@ -135,7 +135,7 @@ fn settings(config: &mut Config) {
 async fn settings_of_the_tenant_reach_the_plugin(gateway: &TestGateway) {
     for (tenant, expected) in [("one", 1), ("two", 3)] {
         let told = gateway.with_key(tenant).get(&route("settings")).await.assert_status(200);
-        assert_eq!(told.json(), json!({"max_limited": expected}), "{tenant}");
+        assert_eq!(told.json(), json!({"max_limited": expected, "color": "red"}), "{tenant}");
     }
 }
 
