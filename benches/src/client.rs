@@ -1,7 +1,7 @@
 //! A client of HTTP/1.1 that costs as little as one can: it shares the machine with what it
 //! measures.
 //!
-//! It knows what these servers answer and nothing else: every answer has a `content-length`.
+//! It knows what these servers answer and nothing else: every answer but 204 has a `content-length`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -55,7 +55,9 @@ impl Connection {
         let head = std::str::from_utf8(&self.buffer[..head]).context("the head is not text")?;
         let status = head.get(9..12).and_then(|code| code.parse().ok());
         let status = status.with_context(|| format!("an answer without a status: {head:?}"))?;
-        let body = head.len()..head.len() + content_length(head)?;
+        // An answer without content says nothing of its length.
+        let length = if status == 204 { 0 } else { content_length(head)? };
+        let body = head.len()..head.len() + length;
         self.read_to(body.end).await?;
         Ok(self.answer(status, body))
     }

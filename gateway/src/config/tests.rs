@@ -201,7 +201,7 @@ fn the_admin_listener_is_on_a_loopback_address() {
     assert_faults(
         "[server]\nadmin_listen = \"0.0.0.0:9090\"\n",
         &[
-            "g.toml:2:16: server.admin_listen: others can reach this address, and the admin listener \
+            "g.toml:2:1: server.admin_listen: others can reach this address, and the admin listener \
            asks for no key: use a loopback address such as 127.0.0.1:9090",
         ],
     );

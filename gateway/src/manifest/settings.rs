@@ -88,7 +88,7 @@ mod tests {
             "operations": [{"name": "o", "method": "GET", "path": "/o", "summary": "s"}],
             "settings": {"type": "object", "properties": {
                 "max_notes": {"type": "integer", "minimum": 0, "default": 100},
-                "title": {"type": "string"},
+                "title": {"type": "string", "default": "none"},
                 "colours": {
                     "type": "object", "default": {},
                     "properties": {"ink": {"enum": ["black", "blue"], "default": "black"}},
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn defaults_are_filled_in() {
-        let defaults = json!({"max_notes": 100, "colours": {"ink": "black"}});
+        let defaults = json!({"max_notes": 100, "title": "none", "colours": {"ink": "black"}});
         assert_eq!(settings_for(&json!({})), Ok(defaults));
         let given = json!({"title": "t", "max_notes": 5, "colours": {"ink": "blue"}});
         assert_eq!(settings_for(&given), Ok(given));
