@@ -3,12 +3,16 @@
 #![expect(clippy::print_stdout, reason = "a command prints its result")]
 
 mod build;
+mod check;
 mod compile;
+mod configured;
+mod key_new;
 mod migrate;
 mod plugin_build;
 mod plugin_plan;
 mod serve;
 mod stats;
+mod tenants;
 mod toolchain;
 
 use std::path::PathBuf;
@@ -16,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::Fault;
 use crate::plugin::COMPILE_COMMAND;
 pub use serve::{Started, start_with};
 
@@ -56,12 +61,42 @@ enum Command {
         #[arg(long, default_value = "gateway.toml")]
         config: PathBuf,
     },
+    /// Check the configuration and the plugins that it names, and tell all faults at once. Nothing
+    /// is written, and no database is asked.
+    #[command(after_help = "Example: loggia check --config gateway.toml\n\n\
+                            Exit codes: 0 without a fault, 78 with some")]
+    Check {
+        /// The configuration file.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+    },
+    /// Keys of tenants.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// What authors of plugins need.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Compile the component on standard input, within bounds: the gateway runs this itself.
     #[command(name = COMPILE_COMMAND, hide = true)]
     CompileComponent { memory_bytes: u64, cpu_seconds: u64 },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a key, and print it this once with its lines for the configuration file.
+    #[command(after_help = "Example: loggia key new --name backend")]
+    New {
+        /// What plugins and logs are to call who uses it.
+        #[arg(long, default_value = "backend", value_parser = key_name)]
+        name: String,
+    },
+}
+
+fn key_name(text: &str) -> Result<String, &'static str> {
+    if crate::config::is_key_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err("a key's name has 1 to 63 letters, digits and characters of ._@-")
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,6 +129,22 @@ const EX_CONFIG: u8 = 78;
 #[error("{0}")]
 struct ConfigurationFault(String);
 
+impl ConfigurationFault {
+    /// Each in a line of its own, in the order of the file.
+    fn of(faults: &[Fault]) -> Self {
+        let mut faults = faults.to_vec();
+        Fault::sort(&mut faults);
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Self(lines.join("\n"))
+    }
+}
+
+impl From<Fault> for ConfigurationFault {
+    fn from(fault: Fault) -> Self {
+        Self(fault.to_string())
+    }
+}
+
 /// Run the program.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -103,6 +154,11 @@ pub fn main() -> ExitCode {
             return compile::run(memory_bytes, cpu_seconds);
         }
         Command::Serve { config } => serve::run(&config),
+        Command::Check { config } => check::run(&config),
+        Command::Key(KeyCommand::New { name }) => {
+            key_new::run(&name);
+            Ok(())
+        }
         Command::Stats { config } => stats::run(&config),
         Command::Plugin(PluginCommand::Build { folder, output }) => {
             plugin_build::run(&folder, output.as_deref())

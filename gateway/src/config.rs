@@ -20,6 +20,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+pub use check::is_key_name;
 use fault::Source;
 pub use fault::{Fault, KeyPath};
 pub use limits::{Ceiling, LimitOverrides, Limits};

@@ -3,7 +3,9 @@
 //! Begin reading at `request.rs`: one function is the request. This is the only layer that names
 //! hyper and chooses a status for the gateway's own errors; it knows nothing of WebAssembly or SQL.
 
+mod access;
 mod body;
+mod grant;
 mod mismatch;
 mod parameter;
 mod problem;
@@ -17,11 +19,13 @@ mod trace;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Limits};
+use crate::config::Config;
 use crate::plugin::Plugin;
-use crate::storage::{Storage, Tenant};
+use crate::storage::Storage;
 use crate::tenant::Tenants;
+pub use grant::{Grant, Grants};
 use route::Router;
+pub use route::route_faults;
 pub use server::Server;
 
 /// Everything that a request needs.
@@ -29,11 +33,8 @@ pub struct Gateway {
     storage: Arc<Storage>,
     plugins: Vec<Arc<Plugin>>,
     tenants: Tenants,
-    /// The key in the database of the one tenant that there is.
-    default_tenant: Tenant,
+    grants: Grants,
     router: Router,
-    limits: Limits,
-    transaction_limit: Duration,
     body_timeout: Duration,
 }
 
@@ -42,10 +43,6 @@ impl std::fmt::Debug for Gateway {
         f.debug_struct("Gateway").field("plugins", &self.plugins).finish_non_exhaustive()
     }
 }
-
-/// On `SQLite` a transaction that writes holds up all others.
-const TRANSACTION_MS_POSTGRES: u64 = 500;
-const TRANSACTION_MS_SQLITE: u64 = 100;
 
 impl Gateway {
     /// Lay out the routes of these plugins.
@@ -56,23 +53,16 @@ impl Gateway {
         config: &Config,
         storage: Arc<Storage>,
         tenants: Tenants,
-        default_tenant: Tenant,
+        grants: Grants,
         plugins: Vec<Arc<Plugin>>,
     ) -> Result<Self, Vec<String>> {
-        let router = Router::new(&plugins, &config.limits)?;
-        let transaction_ms = config.limits.transaction_ms.unwrap_or(if storage.is_sqlite() {
-            TRANSACTION_MS_SQLITE
-        } else {
-            TRANSACTION_MS_POSTGRES
-        });
+        let router = Router::new(&plugins, &config.limits.ceiling)?;
         Ok(Self {
             storage,
             plugins,
             tenants,
-            default_tenant,
+            grants,
             router,
-            limits: config.limits.clone(),
-            transaction_limit: Duration::from_millis(transaction_ms),
             body_timeout: Duration::from_millis(config.server.body_timeout_ms),
         })
     }

@@ -14,6 +14,7 @@ pub use operation::{
     Mode, OperationDeclaration, OperationLimits, RequestDeclaration, ResponseDeclaration, Role,
     TransactionIsolation, is_json,
 };
+pub use settings::SettingsFault;
 pub use statement::{
     Conditions, DeleteDeclaration, Locked, ScopeDeclaration, SelectDeclaration,
     StatementDeclaration, UpdateDeclaration,
@@ -22,6 +23,7 @@ pub use statement::{
 mod check;
 mod json_schema;
 mod operation;
+mod settings;
 mod statement;
 
 /// The JSON Schema that every manifest must satisfy.

@@ -13,6 +13,7 @@ mod convert;
 mod engine;
 mod error;
 mod host;
+mod idle;
 mod instance;
 mod interface;
 mod load;
@@ -21,16 +22,18 @@ mod message;
 mod waiting;
 mod wasi;
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rand::RngExt as _;
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::manifest::{Manifest, Mode, TransactionIsolation};
-use crate::storage::{Schema, SessionOptions, Storage, Tenant};
+use crate::storage::{Error, Schema, SessionOptions, Storage, Tenant};
 use bindings::exports::loggia::plugin::handler;
 use budget::Budget;
 pub use budget::{Breach, Limits};
@@ -98,6 +101,20 @@ impl Plugin {
     #[must_use]
     pub fn default_settings(&self) -> Arc<str> {
         Arc::clone(&self.default_settings)
+    }
+
+    /// Let a tenant's counts reach what its settings say, where a count names one as its limit.
+    ///
+    /// # Errors
+    /// The database's failure.
+    pub async fn limit_counts(&self, tenant: Tenant, settings: &Value) -> Result<(), Error> {
+        let limits: BTreeSet<&String> =
+            self.manifest.counts.iter().filter_map(|count| count.limit.as_ref()).collect();
+        for name in limits {
+            let most = settings[name].as_i64().unwrap_or_default();
+            self.storage.set_limit(&self.schema, tenant, name, most).await?;
+        }
+        Ok(())
     }
 
     /// Calls under way.
@@ -192,7 +209,7 @@ impl Plugin {
 
     /// A component may run code when it is instantiated, so that has a deadline, too.
     async fn instance(&self, options: &CallOptions) -> Result<Instance, CallError> {
-        let instantiating = self.instances.take(options.tenant);
+        let instantiating = self.instances.take(options.tenant, options.limits.plugin_memory_bytes);
         match timeout_at(options.deadline, instantiating).await {
             Ok(made) => made.map_err(|error| CallError::Instantiation(format!("{error:#}"))),
             Err(_elapsed) => Err(CallError::Breach(Breach::Request)),

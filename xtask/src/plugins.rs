@@ -4,9 +4,15 @@ use anyhow::Result;
 
 use crate::workspace::{Profile, Workspace, run};
 use crate::{install, step};
+use list::Plugin;
 
-/// All plugins that tests and benchmarks need. `faults` misbehaves, for the tests alone.
-pub(crate) const ALL: &[&str] = &["chat-sessions", "faults"];
+#[path = "../../plugins/list.rs"]
+mod list;
+
+/// All plugins that tests and benchmarks need.
+pub(crate) fn all() -> Vec<&'static str> {
+    Plugin::ALL.iter().map(|plugin| plugin.name()).collect()
+}
 
 /// The plugins that `gateway.toml` serves.
 pub(crate) const SERVED: &[&str] = &["chat-sessions"];
@@ -45,7 +51,7 @@ impl Scope {
 /// Build the gateway and all plugins.
 pub(crate) fn build_all(workspace: &Workspace) -> Result<()> {
     install::ensure_toolchain(workspace)?;
-    build(workspace, Scope::Gateway, ALL)
+    build(workspace, Scope::Gateway, &all())
 }
 
 /// Build the gateway, then the named plugins as `plugins/<name>.wasm`.

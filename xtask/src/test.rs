@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::plugins::{self, ALL, Scope};
+use crate::plugins::{self, Scope};
 use crate::postgres::{self, Durability, Server};
 use crate::workspace::{Workspace, run};
 use crate::{examples, install, step};
@@ -67,6 +67,6 @@ fn prepare(workspace: &Workspace, scope: Scope, durability: Durability) -> Resul
     set_up(workspace)?;
     step("starting a private PostgreSQL");
     let server = Server::start(durability)?;
-    plugins::build(workspace, scope, ALL)?;
+    plugins::build(workspace, scope, &plugins::all())?;
     Ok(server)
 }

@@ -24,7 +24,7 @@ pub(super) enum Order {
 pub(super) fn run(path: &Path, order: Order) -> anyhow::Result<()> {
     let config = Config::load(path).map_err(|error| ConfigurationFault(error.to_string()))?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let location = location(&config)?;
+        let location = location(&config).map_err(ConfigurationFault::from)?;
         let mut migrations = Migrations::open(&location).await.context("the database")?;
         match order {
             Order::Up => migrations.up().await?,

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 
 use super::ConfigurationFault;
 use super::compile::runtime;
-use super::serve::{location, read};
+use super::configured::read;
+use super::serve::location;
 use crate::config::Config;
 use crate::manifest::Manifest;
 use crate::plugin::describe_and_upgrade;
@@ -21,10 +22,12 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 async fn print(config: &Config) -> anyhow::Result<()> {
     let memory_bytes = config.limits.plugin_memory_bytes;
     let runtime = runtime(config.server.cache_folder())?;
-    let storage = Storage::open(&location(config)?).await.context("the database")?;
+    let storage = Storage::open(&location(config).map_err(ConfigurationFault::from)?)
+        .await
+        .context("the database")?;
     let mut refused = Vec::new();
     for (name, plugin) in &config.plugins {
-        let component = read(name, plugin)?;
+        let component = read(config, name, plugin).map_err(ConfigurationFault::from)?;
         let faulty = |fault: &dyn std::fmt::Display| {
             ConfigurationFault(format!("the plugin {name} ({}): {fault}", plugin.path.display()))
         };

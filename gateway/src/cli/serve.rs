@@ -5,17 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sha2::{Digest as _, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::ConfigurationFault;
 use super::compile::runtime;
-use crate::config::{Config, KeyPath, Plugin as PluginConfig};
+use super::{ConfigurationFault, configured, tenants};
+use crate::config::{Config, Fault, KeyPath};
 use crate::http::{Gateway, Server};
 use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
 use crate::storage::{Background, Location, PostgresOptions, Storage, TlsOptions};
 use crate::telemetry;
-use crate::tenant::{DEFAULT_TENANT, Tenants};
 
 /// A gateway that listens, and is not serving yet.
 #[derive(Debug)]
@@ -59,16 +57,17 @@ async fn start(config: &Config) -> anyhow::Result<Started> {
 /// # Errors
 /// The first of these that fails, with what to do about it.
 pub async fn start_with(config: &Config, runtime: &Runtime) -> anyhow::Result<Started> {
-    let tenants = Tenants::keyless(config.server.listen)
-        .map_err(|error| ConfigurationFault(error.to_string()))?;
+    let callers = tenants::callers(config).map_err(ConfigurationFault::from)?;
     if config.storage.log_statements {
         telemetry::log_statements();
     }
-    let storage = Storage::open(&location(config)?).await.context("the database")?;
+    let storage = Storage::open(&location(config).map_err(ConfigurationFault::from)?)
+        .await
+        .context("the database")?;
     let plugins = load_plugins(config, &storage, runtime).await?;
-    let tenant = storage.tenant(DEFAULT_TENANT).await.context("the database")?;
+    let grants = tenants::grants(config, &storage, &plugins).await?;
     let background = Background::start(&storage, sweep_interval(config));
-    let gateway = Gateway::new(config, storage, tenants, tenant, plugins)
+    let gateway = Gateway::new(config, storage, callers, grants, plugins)
         .map_err(|faults| ConfigurationFault(faults.join("\n")))?;
     let gateway = Arc::new(gateway);
     let server = Server::bind(&config.server, Arc::clone(&gateway))
@@ -83,15 +82,14 @@ fn sweep_interval(config: &Config) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
-pub(super) fn location(config: &Config) -> anyhow::Result<Location> {
-    let fault = |key, what: String| ConfigurationFault(config.fault(key, what).to_string());
+pub(super) fn location(config: &Config) -> Result<Location, Fault> {
     let of_storage = |key| KeyPath::of("storage").key(key);
-    let url = config.storage.resolve_url().map_err(|(key, what)| fault(key, what))?;
+    let url = config.storage.resolve_url().map_err(|(key, what)| config.fault(key, what))?;
     if let Some(path) = url.strip_prefix("sqlite:") {
         if config.storage.row_level_security {
             let what = "SQLite has no row level security. Remove this, or let storage.url name a \
                         PostgreSQL database";
-            return Err(fault(of_storage("row_level_security"), what.to_owned()).into());
+            return Err(config.fault(of_storage("row_level_security"), what));
         }
         return Ok(Location::Sqlite(path.into()));
     }
@@ -111,8 +109,7 @@ pub(super) fn location(config: &Config) -> anyhow::Result<Location> {
         }));
     }
     // Not the URL itself: it may hold a password.
-    let what = "it must begin with sqlite: or postgres://".to_owned();
-    Err(fault(of_storage("url"), what).into())
+    Err(config.fault(of_storage("url"), "it must begin with sqlite: or postgres://"))
 }
 
 async fn load_plugins(
@@ -120,13 +117,19 @@ async fn load_plugins(
     storage: &Arc<Storage>,
     runtime: &Runtime,
 ) -> anyhow::Result<Vec<Arc<Plugin>>> {
-    let mut plugins = Vec::new();
+    let (mut plugins, mut faults) = (Vec::new(), Vec::new());
     for (name, plugin) in &config.plugins {
-        let component = read(name, plugin)?;
+        let component = match configured::read(config, name, plugin) {
+            Ok(component) => component,
+            Err(fault) => {
+                faults.push(fault);
+                continue;
+            }
+        };
         let options = LoadOptions {
             isolation: plugin.isolation,
             max_requests_per_instance: plugin.max_requests_per_instance,
-            memory_bytes: config.limits.plugin_memory_bytes,
+            memory_bytes: config.limits.with(&plugin.limits).plugin_memory_bytes,
             retry: Retry {
                 times: config.storage.retries,
                 backoff: Duration::from_millis(config.storage.retry_backoff_ms),
@@ -134,40 +137,15 @@ async fn load_plugins(
             allow: plugin.allow.clone(),
             statistics: config.storage.statistics,
         };
-        let loaded = Plugin::load(runtime, storage, &component, options).await;
-        let loaded = loaded.map_err(|error| {
-            let path = plugin.path.display();
-            ConfigurationFault(format!("the plugin {name} ({path}): {error}"))
-        })?;
-        check_name(name, &loaded)?;
-        plugins.push(Arc::new(loaded));
+        match Plugin::load(runtime, storage, &component, options).await {
+            Ok(loaded) => {
+                faults.extend(configured::check_name(config, name, loaded.manifest()).err());
+                plugins.push(Arc::new(loaded));
+            }
+            Err(error) => {
+                faults.push(configured::faulty(config, name, plugin, &error.to_string()));
+            }
+        }
     }
-    Ok(plugins)
-}
-
-/// The component's bytes, if they are those that the operator has pinned.
-pub(super) fn read(name: &str, plugin: &PluginConfig) -> anyhow::Result<Vec<u8>> {
-    let path = plugin.path.display();
-    let component = std::fs::read(&plugin.path).map_err(|error| {
-        let what = "build it with `loggia plugin build`, or correct the path";
-        ConfigurationFault(format!("the plugin {name}: {path}: {error}; {what}"))
-    })?;
-    let digest: String = Sha256::digest(&component).iter().map(|b| format!("{b:02x}")).collect();
-    match &plugin.sha256 {
-        Some(pinned) if !pinned.eq_ignore_ascii_case(&digest) => Err(ConfigurationFault(format!(
-            "the plugin {name}: {path} has the SHA-256 {digest}, and the configuration asks for \
-             {pinned}"
-        ))
-        .into()),
-        _ => Ok(component),
-    }
-}
-
-fn check_name(name: &str, plugin: &Plugin) -> anyhow::Result<()> {
-    let declared = &plugin.manifest().name;
-    if declared == name {
-        return Ok(());
-    }
-    let fault = format!("the plugin {name} calls itself {declared}; use that name in [plugins]");
-    Err(ConfigurationFault(fault).into())
+    if faults.is_empty() { Ok(plugins) } else { Err(ConfigurationFault::of(&faults).into()) }
 }

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 
 use super::ConfigurationFault;
 use super::compile::runtime;
-use super::serve::{location, read};
+use super::configured::read;
+use super::serve::location;
 use crate::config::Config;
 use crate::manifest::Manifest;
 use crate::plugin::describe;
@@ -17,7 +18,9 @@ use crate::storage::{InstallOptions, Schema, Statistics, Storage};
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path).map_err(|error| ConfigurationFault(error.to_string()))?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let storage = Storage::open(&location(&config)?).await.context("the database")?;
+        let storage = Storage::open(&location(&config).map_err(ConfigurationFault::from)?)
+            .await
+            .context("the database")?;
         let schemas = schemas(&config, &storage).await?;
         print(&config, &storage.statistics(&schemas).await?);
         Ok(())
@@ -31,7 +34,7 @@ async fn schemas(config: &Config, storage: &Arc<Storage>) -> anyhow::Result<Vec<
         InstallOptions { statistics: config.storage.statistics, ..InstallOptions::default() };
     let mut schemas = Vec::new();
     for (name, plugin) in &config.plugins {
-        let component = read(name, plugin)?;
+        let component = read(config, name, plugin).map_err(ConfigurationFault::from)?;
         let faulty = |fault: &dyn std::fmt::Display| {
             ConfigurationFault(format!("the plugin {name} ({}): {fault}", plugin.path.display()))
         };

@@ -214,7 +214,9 @@ fn is_name(name: &str) -> bool {
         && name.split('-').all(word)
 }
 
-fn is_key_name(name: &str) -> bool {
+/// Whether it can be a key's name: it stands in logs, and plugins may store it.
+#[must_use]
+pub fn is_key_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._@-".contains(&b);
     (1..=63).contains(&name.len()) && name.bytes().all(allowed)
 }

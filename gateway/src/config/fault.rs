@@ -197,7 +197,7 @@ impl Fault {
     }
 
     /// Put faults into the order of the file.
-    pub(super) fn sort(faults: &mut [Self]) {
+    pub fn sort(faults: &mut [Self]) {
         faults.sort_by(|one, other| one.place.cmp(&other.place));
     }
 }

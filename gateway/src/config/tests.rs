@@ -33,6 +33,18 @@ fn the_example_states_the_defaults() {
 }
 
 #[test]
+fn the_example_of_a_tenant_is_one() {
+    let (_, tenant) = EXAMPLE.split_once("#\n# [tenants.acme]").expect("it is the last");
+    let text = format!("{EXAMPLE}\n[tenants.acme]{}", tenant.replace("\n# ", "\n"));
+    let config = parse(&text, &[]).expect("it parses");
+    let tenant = &config.tenants["acme"];
+    assert_eq!(tenant.keys[0].roles.names_in("chat-sessions"), ["reader", "writer"]);
+    assert_eq!(tenant.limits.body_bytes, Some(1 << 20));
+    assert!(tenant.has_plugin("chat-sessions") && !tenant.has_plugin("faults"));
+    assert!(tenant.settings.contains_key("chat-sessions"));
+}
+
+#[test]
 fn the_environment_overrides_a_key() {
     let environment = [("LOGGIA_STORAGE__URL", "postgres://x"), ("LOGGIA_STORAGE__POOL_SIZE", "3")];
     let config = parse("[storage]\nurl = \"sqlite:a\"\n", &environment).expect("parses");

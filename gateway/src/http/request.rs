@@ -1,7 +1,6 @@
 //! One request, from its headers to its answer: begin reading at [`answer`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -14,11 +13,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::access::Access;
 use super::problem::Problem;
 use super::route::{Matched, Route};
-use super::{Gateway, body, response, role, trace};
+use super::{Gateway, body, response, trace};
 use crate::plugin::{self, CallOptions};
-use crate::tenant::Caller;
 
 /// What is known of a request when it arrives.
 struct Arrival {
@@ -46,6 +45,7 @@ pub(super) async fn respond(
         plugin = tracing::field::Empty,
         operation = tracing::field::Empty,
         tenant = tracing::field::Empty,
+        subject = tracing::field::Empty,
     );
     let answered = answer(&gateway, &arrival, &head, body).instrument(span.clone()).await;
     let response = answered.unwrap_or_else(|problem| problem.into_response(&arrival.trace_id));
@@ -67,12 +67,11 @@ async fn answer(
         Err(problem) if head.method == Method::OPTIONS => return options(problem),
         found => found?,
     };
-    let caller = gateway.tenants.anonymous();
     let route = Arc::clone(&matched.route);
-    note_in_span(&route, caller);
-    role::check(route.operation.role(), &caller.principal)?;
-    let request = read(gateway, arrival, head, body, matched, caller).await?;
-    let options = call_options(gateway, &route);
+    note_in_span(&route);
+    let access = Access::of(gateway, &head.headers, &route)?;
+    let request = read(gateway, arrival, head, body, matched, &access).await?;
+    let options = call_options(&access, &route);
     let answer = call(route, request, options).await?;
     Ok(response::finish(&head.method, &head.headers, answer))
 }
@@ -84,37 +83,29 @@ async fn read(
     head: &Parts,
     body: Incoming,
     matched: Matched,
-    caller: &Caller,
+    access: &Access<'_>,
 ) -> Result<plugin::Request, Problem> {
     let Matched { route, path_params } = matched;
     let path_params = route.parameters.path(&path_params)?;
     let query = route.parameters.query(head.uri.query())?;
-    let body = read_body(gateway, &route, &head.headers, body).await?;
+    let body = match &route.body {
+        Some(taken) => {
+            let limit = access.limits.body_bytes;
+            taken.read(body, &head.headers, limit, gateway.body_timeout).await?
+        }
+        None => body::none(&body)?,
+    };
     Ok(plugin::Request {
         operation: route.operation.name.clone(),
         path_params,
         query,
         headers: visible_headers(&head.headers, &route.plugin.manifest().headers)?,
         body,
-        principal: caller.principal.clone(),
+        principal: access.principal.clone(),
         received_at: arrival.received_at,
         entropy: rand::rng().random(),
         trace_id: arrival.trace_id.clone(),
     })
-}
-
-async fn read_body(
-    gateway: &Gateway,
-    route: &Route,
-    headers: &HeaderMap,
-    body: Incoming,
-) -> Result<Bytes, Problem> {
-    match &route.body {
-        Some(taken) => {
-            taken.read(body, headers, route.limits.body_bytes, gateway.body_timeout).await
-        }
-        None => body::none(&body),
-    }
 }
 
 /// In a task of its own: when the client goes away, the call goes on to its end, so that a commit
@@ -138,26 +129,14 @@ async fn call(
 }
 
 /// The deadline counts from here: how long the body took to arrive has a limit of its own.
-fn call_options(gateway: &Gateway, route: &Route) -> CallOptions {
-    let limits = &gateway.limits;
+fn call_options(access: &Access<'_>, route: &Route) -> CallOptions {
     CallOptions {
-        tenant: gateway.default_tenant,
+        tenant: access.grant.tenant,
         mode: route.operation.mode(),
         isolation: route.operation.isolation(),
-        deadline: Instant::now() + Duration::from_millis(route.limits.request_ms),
-        limits: plugin::Limits {
-            guest_cpu: Duration::from_millis(limits.guest_cpu_ms),
-            transaction: gateway.transaction_limit,
-            plugin_memory_bytes: limits.plugin_memory_bytes,
-            storage_calls: limits.storage_calls,
-            documents_read: limits.documents_read,
-            documents_written: limits.documents_written,
-            response_bytes: route.limits.response_bytes,
-            document_bytes: route.limits.document_bytes,
-            log_bytes: limits.log_bytes,
-            waiting_requests: limits.waiting_requests,
-        },
-        settings: route.plugin.default_settings(),
+        deadline: Instant::now() + access.limits.duration,
+        limits: access.limits.call,
+        settings: Arc::clone(&access.grant.settings),
     }
 }
 
@@ -193,9 +172,8 @@ fn text(name: &str, value: &HeaderValue) -> Result<String, Problem> {
     })
 }
 
-fn note_in_span(route: &Route, caller: &Caller) {
+fn note_in_span(route: &Route) {
     let span = tracing::Span::current();
     span.record("plugin", route.plugin.manifest().name.as_str());
     span.record("operation", route.operation.name.as_str());
-    span.record("tenant", caller.tenant.as_str());
 }

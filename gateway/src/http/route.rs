@@ -10,8 +10,8 @@ use hyper::{Method, StatusCode};
 use super::body::RequestBody;
 use super::parameter::Parameters;
 use super::problem::Problem;
-use crate::config::Limits;
-use crate::manifest::OperationDeclaration;
+use crate::config::Ceiling;
+use crate::manifest::{Manifest, OperationDeclaration, OperationLimits};
 use crate::plugin::Plugin;
 
 /// All routes of all plugins.
@@ -24,16 +24,6 @@ pub(super) struct Route {
     pub(super) parameters: Parameters,
     /// `None` where it takes none.
     pub(super) body: Option<RequestBody>,
-    pub(super) limits: RouteLimits,
-}
-
-/// The limits of one operation: what its manifest asks for, or the default.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RouteLimits {
-    pub(super) body_bytes: usize,
-    pub(super) document_bytes: usize,
-    pub(super) response_bytes: usize,
-    pub(super) request_ms: u64,
 }
 
 /// What a path has matched.
@@ -49,31 +39,16 @@ impl Router {
     /// # Errors
     /// Two operations that one request would match, a parameter's schema that is none, or a limit
     /// above the ceiling.
-    pub(super) fn new(plugins: &[Arc<Plugin>], limits: &Limits) -> Result<Self, Vec<String>> {
-        let mut faults = Vec::new();
-        let mut methods: BTreeMap<String, BTreeMap<String, Arc<Route>>> = BTreeMap::new();
-        for plugin in plugins {
-            for operation in &plugin.manifest().operations {
-                let name = format!("{}: operation {}", plugin.manifest().name, operation.name);
-                match Route::new(plugin, operation, limits) {
-                    Ok(route) => {
-                        let path = format!("/v1/{}{}", plugin.manifest().name, operation.path);
-                        let of_path = methods.entry(path).or_default();
-                        if of_path.insert(operation.method.clone(), Arc::new(route)).is_some() {
-                            faults.push(format!("{name}: another has this method and path"));
-                        }
-                    }
-                    Err(why) => faults.push(format!("{name}: {why}")),
-                }
-            }
-        }
-        let mut router = matchit::Router::new();
-        for (path, methods) in methods {
-            if let Err(error) = router.insert(path.as_str(), methods) {
-                faults.push(format!("{path}: {error}"));
-            }
-        }
-        if faults.is_empty() { Ok(Self(router)) } else { Err(faults) }
+    pub(super) fn new(plugins: &[Arc<Plugin>], ceiling: &Ceiling) -> Result<Self, Vec<String>> {
+        let routes = plugins.iter().flat_map(|plugin| {
+            let manifest = plugin.manifest();
+            let operations = manifest.operations.iter();
+            operations.map(move |operation| {
+                let route = Route::new(plugin, operation, ceiling).map(Arc::new);
+                (manifest, operation, route)
+            })
+        });
+        lay_out(routes).map(Self)
     }
 
     /// The route of a request. HEAD is answered by GET.
@@ -99,6 +74,44 @@ impl Router {
     }
 }
 
+/// What is wrong with a plugin's routes.
+#[must_use]
+pub fn route_faults(manifest: &Manifest, ceiling: &Ceiling) -> Vec<String> {
+    let routes = manifest.operations.iter().map(|operation| {
+        let checked = Checked::new(operation, ceiling).map(drop);
+        (manifest, operation, checked)
+    });
+    lay_out(routes).err().unwrap_or_default()
+}
+
+/// Put routes into a tree.
+fn lay_out<'a, T>(
+    routes: impl Iterator<Item = (&'a Manifest, &'a OperationDeclaration, Result<T, String>)>,
+) -> Result<matchit::Router<BTreeMap<String, T>>, Vec<String>> {
+    let mut faults = Vec::new();
+    let mut methods: BTreeMap<String, BTreeMap<String, T>> = BTreeMap::new();
+    for (manifest, operation, route) in routes {
+        let name = format!("{}: operation {}", manifest.name, operation.name);
+        match route {
+            Ok(route) => {
+                let path = format!("/v1/{}{}", manifest.name, operation.path);
+                let of_path = methods.entry(path).or_default();
+                if of_path.insert(operation.method.clone(), route).is_some() {
+                    faults.push(format!("{name}: another has this method and path"));
+                }
+            }
+            Err(why) => faults.push(format!("{name}: {why}")),
+        }
+    }
+    let mut router = matchit::Router::new();
+    for (path, methods) in methods {
+        if let Err(error) = router.insert(path.as_str(), methods) {
+            faults.push(format!("{path}: {error}"));
+        }
+    }
+    if faults.is_empty() { Ok(router) } else { Err(faults) }
+}
+
 fn allow(methods: &BTreeMap<String, Arc<Route>>) -> String {
     let mut allowed: Vec<&str> = methods.keys().map(String::as_str).collect();
     if allowed.contains(&"GET") {
@@ -112,62 +125,45 @@ impl Route {
     fn new(
         plugin: &Arc<Plugin>,
         operation: &OperationDeclaration,
-        limits: &Limits,
+        ceiling: &Ceiling,
     ) -> Result<Self, String> {
-        Ok(Self {
-            plugin: Arc::clone(plugin),
-            parameters: Parameters::new(operation)?,
-            body: operation.request.as_ref().map(RequestBody::new).transpose()?,
-            limits: RouteLimits::new(operation, limits)?,
-            operation: operation.clone(),
-        })
+        let Checked { parameters, body } = Checked::new(operation, ceiling)?;
+        let (plugin, operation) = (Arc::clone(plugin), operation.clone());
+        Ok(Self { plugin, operation, parameters, body })
     }
 }
 
-impl RouteLimits {
-    fn new(operation: &OperationDeclaration, limits: &Limits) -> Result<Self, String> {
-        let (asked, ceiling) = (&operation.limits, &limits.ceiling);
-        Ok(Self {
-            body_bytes: within(
-                "body_bytes",
-                asked.body_bytes,
-                limits.body_bytes,
-                ceiling.body_bytes,
-            )?,
-            document_bytes: within(
-                "document_bytes",
-                asked.document_bytes,
-                limits.document_bytes,
-                ceiling.document_bytes,
-            )?,
-            response_bytes: within(
-                "response_bytes",
-                asked.response_bytes,
-                limits.response_bytes,
-                ceiling.response_bytes,
-            )?,
-            request_ms: within(
-                "request_ms",
-                asked.request_ms,
-                limits.request_ms,
-                ceiling.request_ms,
-            )?,
-        })
+/// What is made of a declared operation.
+struct Checked {
+    parameters: Parameters,
+    body: Option<RequestBody>,
+}
+
+impl Checked {
+    fn new(operation: &OperationDeclaration, ceiling: &Ceiling) -> Result<Self, String> {
+        check_limits(&operation.limits, ceiling)?;
+        let body = operation.request.as_ref().map(RequestBody::new).transpose()?;
+        Ok(Self { parameters: Parameters::new(operation)?, body })
     }
 }
 
-/// What an operation asks for, if the operator allows so much; else the default.
-fn within<T: Copy + PartialOrd + std::fmt::Display>(
+/// Whether the operator allows what an operation asks for.
+fn check_limits(asked: &OperationLimits, ceiling: &Ceiling) -> Result<(), String> {
+    within("body_bytes", asked.body_bytes, ceiling.body_bytes)?;
+    within("document_bytes", asked.document_bytes, ceiling.document_bytes)?;
+    within("response_bytes", asked.response_bytes, ceiling.response_bytes)?;
+    within("request_ms", asked.request_ms, ceiling.request_ms)
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(
     name: &str,
     asked: Option<T>,
-    default: T,
     ceiling: T,
-) -> Result<T, String> {
+) -> Result<(), String> {
     match asked {
         Some(asked) if asked > ceiling => Err(format!(
             "it asks for {name} = {asked}, and limits.ceiling.{name} is {ceiling}; raise the ceiling"
         )),
-        Some(asked) => Ok(asked),
-        None => Ok(default),
+        _ => Ok(()),
     }
 }

@@ -3,8 +3,8 @@
 //! A warm instance has served only its own tenant, one request at a time, and none of them
 //! trapped. Anything else is thrown away: a trap poisons the whole store.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{Error, Result, Store};
@@ -12,11 +12,14 @@ use wasmtime::{Error, Result, Store};
 use super::bindings::{Plugin as Guest, PluginPre};
 use super::engine::Runtime;
 use super::host::{HostState, new_store};
+use super::idle::{Idle, SharedIdle, evict_regularly, lock};
 use crate::config::Isolation;
 use crate::storage::Tenant;
 
 /// Idle instances of one plugin, of all tenants together.
 const MAX_IDLE: usize = 64;
+/// How long at least an idle instance waits before it is thrown away.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 /// An instance that has grown by more than this is not kept.
 const MAX_GROWTH_BYTES: usize = 8 << 20;
 
@@ -45,13 +48,7 @@ pub(super) struct Instances {
     isolation: Isolation,
     max_requests: u32,
     memory_bytes: usize,
-    idle: Mutex<Idle>,
-}
-
-#[derive(Default)]
-struct Idle {
-    by_tenant: HashMap<Tenant, Vec<Instance>>,
-    count: usize,
+    idle: SharedIdle<Tenant, Instance>,
 }
 
 impl Instances {
@@ -62,7 +59,11 @@ impl Instances {
         max_requests: u32,
         memory_bytes: usize,
     ) -> Self {
-        Self { runtime, pre, isolation, max_requests, memory_bytes, idle: Mutex::default() }
+        let idle = Arc::new(Mutex::new(Idle::new(MAX_IDLE)));
+        if isolation == Isolation::Tenant {
+            evict_regularly(&idle, MAX_IDLE_TIME);
+        }
+        Self { runtime, pre, isolation, max_requests, memory_bytes, idle }
     }
 
     /// Makes instances of the same plugin for work that is no request.
@@ -71,22 +72,25 @@ impl Instances {
         Self::new(runtime, pre, Isolation::Request, 1, memory_bytes)
     }
 
-    /// An instance for one request of this tenant.
-    pub(super) async fn take(&self, tenant: Tenant) -> Result<Instance> {
+    /// An instance for one request of this tenant, whose instances have so much memory.
+    pub(super) async fn take(&self, tenant: Tenant, memory_bytes: usize) -> Result<Instance> {
         match self.take_idle(tenant) {
             Some(instance) => Ok(instance),
-            None => self.fresh().await,
+            None => self.make(memory_bytes).await,
         }
     }
 
-    /// An instance that has served nobody.
+    /// An instance for work that is of no tenant.
     pub(super) async fn fresh(&self) -> Result<Instance> {
-        let mut store = new_store(&self.runtime, self.memory_bytes);
+        self.make(self.memory_bytes).await
+    }
+
+    async fn make(&self, memory_bytes: usize) -> Result<Instance> {
+        let mut store = new_store(&self.runtime, memory_bytes);
         let guest = self.pre.instantiate_async(&mut store).await;
         let guest = guest.map_err(|error| match store.data().memory.refused {
             true => Error::msg(format!(
-                "what it begins with is larger than plugin_memory_bytes ({})",
-                self.memory_bytes
+                "what it begins with is larger than plugin_memory_bytes ({memory_bytes})"
             )),
             false => error,
         })?;
@@ -95,9 +99,7 @@ impl Instances {
     }
 
     fn take_idle(&self, tenant: Tenant) -> Option<Instance> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let instance = idle.by_tenant.get_mut(&tenant)?.pop()?;
-        idle.count -= 1;
+        let instance = lock(&self.idle).take(tenant)?;
         Some(Instance { idle_room: None, ..instance })
     }
 
@@ -107,34 +109,12 @@ impl Instances {
         if self.isolation == Isolation::Request || instance.is_worn(self.max_requests) {
             return;
         }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.count >= MAX_IDLE {
-            // Another tenant's idle instance makes room, or a quiet tenant would keep it for ever.
-            idle.evict_other(tenant);
-        }
         let Some(room) = self.runtime.room_for_idle() else {
             return;
         };
-        if idle.count < MAX_IDLE {
-            instance.idle_room = Some(room);
-            idle.by_tenant.entry(tenant).or_default().push(instance);
-            idle.count += 1;
-        }
-    }
-}
-
-impl Idle {
-    fn evict_other(&mut self, tenant: Tenant) {
-        let other = self.by_tenant.iter().find(|(t, kept)| **t != tenant && !kept.is_empty());
-        let Some(other) = other.map(|(tenant, _)| *tenant) else {
-            return;
-        };
-        if let Some(kept) = self.by_tenant.get_mut(&other) {
-            kept.pop();
-            self.count -= 1;
-            if kept.is_empty() {
-                self.by_tenant.remove(&other);
-            }
-        }
+        instance.idle_room = Some(room);
+        let evicted = lock(&self.idle).put(tenant, instance);
+        // Not under the lock: it gives memory back.
+        drop(evicted);
     }
 }

@@ -8,8 +8,11 @@ pub(crate) mod faults;
 mod gateway;
 mod inspect;
 pub(crate) mod log;
+#[path = "../../../plugins/list.rs"]
+pub(crate) mod plugin_list;
 pub(crate) mod proxy;
 pub(crate) mod store;
+pub(crate) mod tenants;
 
 pub(crate) use client::{Answer, send, try_send};
 pub(crate) use database::Database;

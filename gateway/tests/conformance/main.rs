@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails there has failed")]
 
 mod batches;
+mod check;
 mod checkpoints;
 mod claims;
 mod code_cache;
@@ -46,6 +47,8 @@ mod statements;
 mod statistics;
 mod store;
 mod sweeper;
+mod tenants;
+mod tenants_apart;
 mod transactions;
 mod update_where;
 mod values;

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 pub(crate) struct Program {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Gives the lines of the log, once there are no more.
+    log: Option<JoinHandle<Vec<String>>>,
 }
 
 impl Program {
@@ -43,8 +46,8 @@ impl Program {
             }
         };
         // The gateway must not wait for somebody to read its log.
-        std::thread::spawn(move || log.for_each(drop));
-        Self { child, address }
+        let log = Some(std::thread::spawn(move || log.map_while(Result::ok).collect()));
+        Self { child, address, log }
     }
 
     async fn send(&self, method: &str, path: &str, body: &'static str) -> Answer {
@@ -56,6 +59,13 @@ impl Program {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Let it end in order: the lines of its log since it has served.
+    pub(crate) fn stop(mut self) -> Vec<String> {
+        self.terminate();
+        self.child.wait().unwrap();
+        self.log.take().unwrap().join().unwrap()
     }
 
     fn terminate(&self) {

@@ -130,6 +130,27 @@ async fn a_memory_that_begins_too_large_is_refused() {
     describe(engine(), &guest.component(), MEMORY_BYTES + (1 << 16)).await.unwrap();
 }
 
+/// The handler is none, which shows only after the instance was made.
+#[tokio::test]
+async fn several_memories_are_counted_together() {
+    let memories = |pages: usize| {
+        let text = format!(
+            "(component
+              (core module $m (memory {pages}) (func (export \"f\")))
+              (core instance $a (instantiate $m)) (core instance (instantiate $m))
+              (func $f (canon lift (core func $a \"f\")))
+              (instance $i (export \"describe\" (func $f)) (export \"handle\" (func $f))
+                (export \"upgrade\" (func $f)))
+              (export \"loggia:plugin/handler@0.1.0\" (instance $i)))"
+        );
+        component_of(&text)
+    };
+    let text = refusal(&memories(32)).await;
+    assert!(!text.contains("plugin_memory_bytes"), "{text}");
+    let text = refusal(&memories(33)).await;
+    assert!(text.contains("larger than plugin_memory_bytes (4194304)"), "{text}");
+}
+
 /// Each would fit, and not both.
 #[tokio::test]
 async fn what_an_instance_begins_with_is_counted_together() {

@@ -1,7 +1,7 @@
 //! Tells what the plugin was told.
 
-use loggia_plugin_sdk::{Failure, Request, Response, log};
-use serde_json::json;
+use loggia_plugin_sdk::{Failure, Request, Response, log, settings as given};
+use serde_json::{Value, json};
 
 pub(crate) fn echo(request: &Request) -> Result<Response, Failure> {
     log::info("the plugin was asked to echo");
@@ -37,4 +37,9 @@ pub(crate) fn input(request: &Request) -> Result<Response, Failure> {
         "body": request.text()?,
     });
     Response::serialize(200, &echo)
+}
+
+/// What the operator has set for the tenant.
+pub(crate) fn settings() -> Result<Response, Failure> {
+    Response::serialize(200, &given::<Value>()?)
 }

@@ -30,6 +30,7 @@ impl Plugin for Faults {
             // What an empty call costs.
             "nothing" => Ok(Response::empty(204)),
             "echo" => echo::echo(&request),
+            "settings" => echo::settings(),
             "check-body" | "value" | "value-verb" | "bytes" => echo::input(&request),
             "admin" => Ok(Response::empty(204)),
             "put-document" => documents::put(&request),

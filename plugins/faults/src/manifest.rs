@@ -168,6 +168,7 @@ fn inputs() -> Vec<Operation> {
         Operation::get("bytes", "/bytes/{bytes}", "Take any bytes.")
             .param("bytes", Param::bytes())
             .param("prefix", Param::bytes()),
+        Operation::get("settings", "/settings", "Tell the settings of the tenant."),
         Operation::post("admin", "/admin", "What only an admin may ask for.").role(Role::Admin),
     ]
 }

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::client::{Answer, send};
 use super::database::Database;
+use super::plugin_list;
 
 /// A serving gateway. Dropping it fails the test when it has left something open.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) struct TestGateway {
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 impl TestGateway {
-    /// Start a gateway with both plugins on a database.
+    /// Start a gateway with all plugins on a database.
     pub(crate) async fn start(database: Database, configure: fn(&mut Config)) -> Self {
         Self::start_at(database.url(), database, configure).await
     }
@@ -49,7 +50,7 @@ impl TestGateway {
         // Tests run beside each other; how long a request waits for a connection is not their
         // matter, but for those that set it.
         configuration.storage.acquire_timeout_ms = 10_000;
-        for name in ["chat-sessions", "faults"] {
+        for name in plugin_list::Plugin::ALL.iter().map(|plugin| plugin.name()) {
             configuration.plugins.insert(name.to_owned(), Plugin::at(plugin_path(name)));
         }
         configure(&mut configuration);

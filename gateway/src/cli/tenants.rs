@@ -1,0 +1,112 @@
+//! From the tenants of the configuration to those of the gateway: who may ask, and what each has
+//! of each plugin.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::ConfigurationFault;
+use crate::config::{Config, Fault, Key, KeyPath, Tenant, hint};
+use crate::http::{Grant, Grants};
+use crate::manifest::{Manifest, SettingsFault};
+use crate::plugin::Plugin;
+use crate::storage::Storage;
+use crate::tenant::{Caller, DEFAULT_TENANT, Digest, Principal, Tenants};
+
+/// Who may ask.
+///
+/// # Errors
+/// Without a tenant, others could connect to the gateway.
+pub(super) fn callers(config: &Config) -> Result<Tenants, Fault> {
+    if config.tenants.is_empty() {
+        let plugins = config.plugins.keys().cloned();
+        return Tenants::keyless(config.server.listen, plugins)
+            .map_err(|error| config.fault(KeyPath::of("server").key("listen"), error.to_string()));
+    }
+    let keys = config.tenants.iter().flat_map(|(name, tenant)| {
+        tenant.keys.iter().map(move |key| (digest(key), caller(config, name, tenant, key)))
+    });
+    Ok(Tenants::with_keys(keys))
+}
+
+fn digest(key: &Key) -> Digest {
+    Digest::parse(&key.sha256).expect("the configuration has been checked")
+}
+
+fn caller(config: &Config, name: &str, tenant: &Tenant, key: &Key) -> Caller {
+    let plugins = config.plugins.keys().filter(|plugin| tenant.has_plugin(plugin));
+    let principals = plugins.map(|plugin| {
+        let roles = key.roles.names_in(plugin);
+        (plugin.clone(), Principal { subject: key.name.clone(), roles })
+    });
+    Caller { tenant: name.to_owned(), subject: key.name.clone(), principals: principals.collect() }
+}
+
+/// The settings of each plugin for each tenant that has it, by their names.
+pub(super) type AllSettings = BTreeMap<(String, String), Value>;
+
+/// Check what is set against what the plugins declare.
+///
+/// # Errors
+/// All faults.
+pub(super) fn settings<'a>(
+    config: &Config,
+    manifests: impl Iterator<Item = &'a Manifest>,
+) -> Result<AllSettings, Vec<Fault>> {
+    let without_a_key = BTreeMap::from([(DEFAULT_TENANT.to_owned(), Tenant::default())]);
+    let tenants = if config.tenants.is_empty() { &without_a_key } else { &config.tenants };
+    let (mut all, mut faults) = (BTreeMap::new(), Vec::new());
+    for manifest in manifests {
+        for (name, tenant) in tenants.iter().filter(|(_, of)| of.has_plugin(&manifest.name)) {
+            let given = tenant.settings.get(&manifest.name).cloned().unwrap_or_default();
+            match manifest.settings_for(&given.0) {
+                Ok(settings) => drop(all.insert((name.clone(), manifest.name.clone()), settings)),
+                Err(found) => {
+                    let key = KeyPath::of("tenants").key(name).key("settings").key(&manifest.name);
+                    faults.extend(found.into_iter().map(|fault| located(config, &key, fault)));
+                }
+            }
+        }
+    }
+    if faults.is_empty() { Ok(all) } else { Err(faults) }
+}
+
+fn located(config: &Config, settings: &KeyPath, fault: SettingsFault) -> Fault {
+    match fault {
+        SettingsFault::Unknown { name, known } => {
+            let hint = hint(&name, known.iter().map(String::as_str));
+            config.fault(settings.clone().key(&name), format!("there is no such setting; {hint}"))
+        }
+        SettingsFault::Invalid { pointer, why } => {
+            let steps = pointer.split('/').skip(1);
+            let key = steps.fold(settings.clone(), |key, step| match step.parse() {
+                Ok(index) => key.index(index),
+                Err(_) => key.key(step),
+            });
+            config.fault(key, why)
+        }
+    }
+}
+
+/// Let the database know the tenants and the limits of their counts, and say what each tenant has.
+pub(super) async fn grants(
+    config: &Config,
+    storage: &Storage,
+    plugins: &[Arc<Plugin>],
+) -> anyhow::Result<Grants> {
+    let manifests = plugins.iter().map(|plugin| plugin.manifest());
+    let settings = settings(config, manifests).map_err(|f| ConfigurationFault::of(&f))?;
+    let mut grants = Grants::default();
+    for ((name, of_plugin), settings) in &settings {
+        let tenant = storage.tenant(name).await.context("the database")?;
+        let of_name = plugins.iter().filter(|plugin| plugin.manifest().name == *of_plugin);
+        for plugin in of_name {
+            plugin.limit_counts(tenant, settings).await.context("the database")?;
+        }
+        let grant = Grant::new(config, storage, (name, tenant), of_plugin, settings);
+        grants.insert(name, of_plugin, grant);
+    }
+    Ok(grants)
+}

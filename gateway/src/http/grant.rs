@@ -1,0 +1,106 @@
+//! What a tenant has of a plugin: its settings and limits there, worked out before the first
+//! request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::config::{Config, LimitOverrides, Limits};
+use crate::manifest::OperationLimits;
+use crate::plugin;
+use crate::storage::{Storage, Tenant};
+
+/// What one tenant has of one plugin.
+#[derive(Debug)]
+pub struct Grant {
+    /// Whose documents.
+    pub(super) tenant: Tenant,
+    /// The plugin's settings for it: a JSON object.
+    pub(super) settings: Arc<str>,
+    /// What its requests may consume, with what is said for the tenant and the plugin.
+    limits: Limits,
+    /// What is said for the tenant and the plugin. It goes before what an operation asks for.
+    said: LimitOverrides,
+    transaction: Duration,
+}
+
+/// What all tenants have of all plugins.
+#[derive(Debug, Default)]
+pub struct Grants(HashMap<String, HashMap<String, Grant>>);
+
+/// What a request may consume before it is a call, and as one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestLimits {
+    pub(super) body_bytes: usize,
+    pub(super) duration: Duration,
+    pub(super) call: plugin::Limits,
+}
+
+/// On `SQLite` a transaction that writes holds up all others.
+const TRANSACTION_MS_POSTGRES: u64 = 500;
+const TRANSACTION_MS_SQLITE: u64 = 100;
+
+impl Grants {
+    /// Give a tenant a plugin.
+    pub fn insert(&mut self, tenant: &str, plugin: &str, grant: Grant) {
+        self.0.entry(tenant.to_owned()).or_default().insert(plugin.to_owned(), grant);
+    }
+
+    /// `None` where the tenant does not have the plugin.
+    pub(super) fn find(&self, tenant: &str, plugin: &str) -> Option<&Grant> {
+        self.0.get(tenant)?.get(plugin)
+    }
+}
+
+impl Grant {
+    /// What the configuration says of a tenant and a plugin.
+    #[must_use]
+    pub fn new(
+        config: &Config,
+        storage: &Storage,
+        (name, tenant): (&str, Tenant),
+        plugin: &str,
+        settings: &Value,
+    ) -> Self {
+        let said = config.limit_overrides(name, plugin);
+        let limits = config.limits.with(&said);
+        let transaction_ms = limits.transaction_ms.unwrap_or(if storage.is_sqlite() {
+            TRANSACTION_MS_SQLITE
+        } else {
+            TRANSACTION_MS_POSTGRES
+        });
+        let transaction = Duration::from_millis(transaction_ms);
+        Self { tenant, settings: settings.to_string().into(), limits, said, transaction }
+    }
+
+    /// What is said for the tenant or the plugin, else what the operation asks for, else the
+    /// default.
+    pub(super) fn limits(&self, asked: &OperationLimits) -> RequestLimits {
+        let Self { said, limits, transaction, .. } = self;
+        let request_ms = said.request_ms.or(asked.request_ms).unwrap_or(limits.request_ms);
+        RequestLimits {
+            body_bytes: said.body_bytes.or(asked.body_bytes).unwrap_or(limits.body_bytes),
+            duration: Duration::from_millis(request_ms),
+            call: plugin::Limits {
+                guest_cpu: Duration::from_millis(limits.guest_cpu_ms),
+                transaction: *transaction,
+                plugin_memory_bytes: limits.plugin_memory_bytes,
+                storage_calls: limits.storage_calls,
+                documents_read: limits.documents_read,
+                documents_written: limits.documents_written,
+                response_bytes: said
+                    .response_bytes
+                    .or(asked.response_bytes)
+                    .unwrap_or(limits.response_bytes),
+                document_bytes: said
+                    .document_bytes
+                    .or(asked.document_bytes)
+                    .unwrap_or(limits.document_bytes),
+                log_bytes: limits.log_bytes,
+                waiting_requests: limits.waiting_requests,
+            },
+        }
+    }
+}

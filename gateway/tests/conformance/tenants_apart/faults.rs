@@ -1,0 +1,46 @@
+//! Documents and checkpoints of two tenants.
+
+use serde_json::{Value, json};
+
+use super::Case;
+use super::requests::Request;
+
+pub(super) const CASE: Case = Case {
+    store,
+    params: &[
+        ("title", "shared"),
+        ("by", "1"),
+        ("calls", "1"),
+        ("lines", "1"),
+        ("bytes", "100"),
+        ("ms", "1"),
+    ],
+    conditional: &["PUT /documents/", "PATCH /documents/", "DELETE /documents/"],
+    body,
+};
+
+fn store(text: &str) -> Vec<Request> {
+    let document = json!({"title": "shared", "amount": 1, "extra": text, "unique_key": text});
+    let checkpoint = format!("/checkpoints?title=shared&label={text}");
+    vec![
+        Request::new("PUT", "/documents/a").json(&document),
+        Request::new("PUT", "/documents/b").json(&json!({"title": "shared", "extra": text})),
+        Request::new("PUT", "/documents/c").json(&json!({"title": text, "extra": text})),
+        Request::new("GET", "/documents?limit=1"),
+        Request::new("GET", "/documents?limit=1&title=shared&order=newest"),
+        Request::new("POST", &checkpoint),
+        Request::new("GET", "/checkpoints"),
+    ]
+}
+
+/// Those that would wait, loop or write are sent as they are: what they do is their tenant's.
+fn body(operation: &str) -> Value {
+    match operation {
+        "apply" => json!([
+            {"id": "a", "change": {"merge": {"amount": 2}}, "skip": true},
+            {"id": "b", "change": "delete", "when": {"version": 1}, "skip": true},
+        ]),
+        "check-body" => json!({"items": [{"id": "a"}]}),
+        _ => json!({"title": "shared"}),
+    }
+}

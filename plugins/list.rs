@@ -1,0 +1,31 @@
+//! The plugins of this folder. `cargo xtask` builds them and the conformance suite serves them, both
+//! by this list; the suite does not compile for a plugin without a case in its tests of all plugins.
+
+macro_rules! plugins {
+    ($($(#[$meta:meta])* $plugin:ident = $name:literal,)+) => {
+        /// A plugin of this folder.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub(crate) enum Plugin {
+            $($(#[$meta])* $plugin,)+
+        }
+
+        impl Plugin {
+            /// All of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$plugin),+];
+
+            /// The name of its folder and of its routes.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$plugin => $name,)+
+                }
+            }
+        }
+    };
+}
+
+plugins! {
+    /// Sessions of conversations.
+    ChatSessions = "chat-sessions",
+    /// Misbehaves, for the tests alone.
+    Faults = "faults",
+}
