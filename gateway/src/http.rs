@@ -9,6 +9,7 @@ mod grant;
 mod mismatch;
 mod parameter;
 mod problem;
+mod rate;
 mod request;
 mod response;
 mod role;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::plugin::Plugin;
 use crate::storage::Storage;
 use crate::tenant::Tenants;
@@ -34,6 +36,7 @@ pub struct Gateway {
     plugins: Vec<Arc<Plugin>>,
     tenants: Tenants,
     grants: Grants,
+    metrics: Arc<Metrics>,
     router: Router,
     body_timeout: Duration,
 }
@@ -55,6 +58,7 @@ impl Gateway {
         tenants: Tenants,
         grants: Grants,
         plugins: Vec<Arc<Plugin>>,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, Vec<String>> {
         let router = Router::new(&plugins, &config.limits.ceiling)?;
         Ok(Self {
@@ -62,6 +66,7 @@ impl Gateway {
             plugins,
             tenants,
             grants,
+            metrics,
             router,
             body_timeout: Duration::from_millis(config.server.body_timeout_ms),
         })
@@ -71,6 +76,12 @@ impl Gateway {
     #[must_use]
     pub fn in_calls(&self) -> u32 {
         self.plugins.iter().map(|plugin| plugin.in_calls()).sum()
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The database behind it.

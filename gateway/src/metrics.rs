@@ -4,6 +4,7 @@
 //! Labels have few values: names of plugins, operations, tenants and limits, all of them from the
 //! configuration and the manifests, and never from a request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -34,6 +35,14 @@ pub struct RouteMetrics {
     /// By the first digit of the status, from 2 to 5.
     answers: [Counter; 4],
     durations: Histogram,
+}
+
+/// Breaches of one tenant's limits in one plugin.
+#[derive(Clone, Debug)]
+pub struct Breaches {
+    metrics: Arc<Metrics>,
+    tenant: String,
+    plugin: String,
 }
 
 /// What is in use when somebody looks.
@@ -171,6 +180,20 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a String takes all that is written to it");
         text
+    }
+}
+
+impl Breaches {
+    /// Those of a tenant in a plugin.
+    #[must_use]
+    pub fn new(metrics: &Arc<Metrics>, tenant: &str, plugin: &str) -> Self {
+        let (tenant, plugin) = (tenant.to_owned(), plugin.to_owned());
+        Self { metrics: Arc::clone(metrics), tenant, plugin }
+    }
+
+    /// Count one, by the limit's name in `gateway.toml`.
+    pub fn count(&self, limit: &'static str) {
+        self.metrics.limit_exceeded(&self.tenant, &self.plugin, limit);
     }
 }
 

@@ -4,6 +4,7 @@
 //! Begin reading at [`Plugin::call`]. This is the only layer that names wasmtime; it knows
 //! nothing of HTTP's library.
 
+mod admission;
 mod bindings;
 mod budget;
 mod cache;
@@ -32,7 +33,8 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::manifest::{Manifest, Mode, TransactionIsolation};
-use crate::storage::{Error, Schema, SessionOptions, Storage, Tenant};
+use crate::metrics::Breaches;
+use crate::storage::{Error, Schema, SessionOptions, Storage, StoredLimit, Tenant};
 use bindings::exports::loggia::plugin::handler;
 use budget::Budget;
 pub use budget::{Breach, Limits};
@@ -55,6 +57,8 @@ pub struct Plugin {
     instances: Instances,
     retry: Retry,
     in_calls: AtomicU32,
+    /// By which its calls are counted.
+    matter: usize,
 }
 
 /// How often a request that lost a race runs again, and after what pause.
@@ -81,6 +85,8 @@ pub struct CallOptions {
     pub limits: Limits,
     /// The plugin's settings for the tenant: a JSON object.
     pub settings: Arc<str>,
+    /// Where breaches that end nothing are counted.
+    pub breaches: Arc<Breaches>,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -114,6 +120,20 @@ impl Plugin {
             self.storage.set_limit(&self.schema, tenant, name, most).await?;
         }
         Ok(())
+    }
+
+    /// Limit what a tenant stores; 0 for no limit. It holds where the plugin was loaded to be so
+    /// limited.
+    ///
+    /// # Errors
+    /// The database's failure.
+    pub async fn limit_stored(
+        &self,
+        tenant: Tenant,
+        limit: StoredLimit,
+        most: u64,
+    ) -> Result<(), Error> {
+        self.storage.limit_stored(&self.schema, tenant, limit, most).await
     }
 
     /// Calls under way.
@@ -152,15 +172,14 @@ impl Plugin {
         }
     }
 
-    /// Until it has an answer or wishes to wait, as one of so many calls at a time.
+    /// Until it has an answer or wishes to wait, in a place among the calls that run.
     async fn run_with_retries(
         &self,
         request: &Request,
         now: i64,
         options: &CallOptions,
     ) -> Result<Response, Failed> {
-        let room = timeout_at(options.deadline, self.instances.runtime.room_for_call());
-        let _room = room.await.map_err(|_elapsed| CallError::NoCapacity)?;
+        let _place = self.admit(options).await?;
         let mut run = 0;
         loop {
             match self.run(request, now, options).await {
@@ -261,6 +280,12 @@ async fn handle(
     let called = timeout_at(options.deadline + GRACE, called).await;
     let refused_memory = store.data().memory.refused;
     let call = store.data_mut().end_call();
+    if store.data().has_dropped_lines() {
+        options.breaches.count("log_bytes");
+    }
+    if call.session.has_refused_size() {
+        options.breaches.count("document_bytes");
+    }
     let answer = match called {
         Ok(called) => called.map_err(|trap| CallError::from_trap(&trap, refused_memory)),
         Err(_elapsed) => Err(CallError::Breach(Breach::Request)),

@@ -198,7 +198,8 @@ mod tests {
                     .body_bytes(10)
                     .document_bytes(20)
                     .response_bytes(30)
-                    .request_ms(40),
+                    .request_ms(40)
+                    .documents_written(50),
             )
             .schema("note", json!({"type": "object"}))
             .header("x-note")
@@ -284,6 +285,7 @@ mod tests {
                 },
                 "limits": {
                     "body_bytes": 10, "document_bytes": 20, "response_bytes": 30, "request_ms": 40,
+                    "documents_written": 50,
                 },
             }],
             "schemas": {"note": {"type": "object"}},

@@ -11,6 +11,7 @@ use super::compile::runtime;
 use super::{ConfigurationFault, configured, tenants};
 use crate::config::{Config, Fault, KeyPath};
 use crate::http::{Gateway, Server};
+use crate::metrics::Metrics;
 use crate::plugin::{LoadOptions, Plugin, Retry, Runtime};
 use crate::storage::{Background, Location, PostgresOptions, Storage, TlsOptions};
 use crate::telemetry;
@@ -65,9 +66,10 @@ pub async fn start_with(config: &Config, runtime: &Runtime) -> anyhow::Result<St
         .await
         .context("the database")?;
     let plugins = load_plugins(config, &storage, runtime).await?;
-    let grants = tenants::grants(config, &storage, &plugins).await?;
+    let metrics = Arc::<Metrics>::default();
+    let grants = tenants::grants(config, &storage, &plugins, &metrics).await?;
     let background = Background::start(&storage, sweep_interval(config));
-    let gateway = Gateway::new(config, storage, callers, grants, plugins)
+    let gateway = Gateway::new(config, storage, callers, grants, plugins, metrics)
         .map_err(|faults| ConfigurationFault(faults.join("\n")))?;
     let gateway = Arc::new(gateway);
     let server = Server::bind(&config.server, Arc::clone(&gateway))
@@ -136,6 +138,7 @@ async fn load_plugins(
             },
             allow: plugin.allow.clone(),
             statistics: config.storage.statistics,
+            stored_limits: tenants::stored_limits(config, name),
         };
         match Plugin::load(runtime, storage, &component, options).await {
             Ok(loaded) => {

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::rate::Rate;
 use crate::config::{Config, LimitOverrides, Limits};
 use crate::manifest::OperationLimits;
+use crate::metrics::{Breaches, Metrics};
 use crate::plugin;
 use crate::storage::{Storage, Tenant};
 
@@ -24,6 +26,10 @@ pub struct Grant {
     /// What is said for the tenant and the plugin. It goes before what an operation asks for.
     said: LimitOverrides,
     transaction: Duration,
+    /// `None` where its requests are not limited in number.
+    pub(super) rate: Option<Rate>,
+    /// Counts breaches of its limits.
+    pub(super) breaches: Arc<Breaches>,
 }
 
 /// What all tenants have of all plugins.
@@ -63,6 +69,7 @@ impl Grant {
         (name, tenant): (&str, Tenant),
         plugin: &str,
         settings: &Value,
+        metrics: &Arc<Metrics>,
     ) -> Self {
         let said = config.limit_overrides(name, plugin);
         let limits = config.limits.with(&said);
@@ -71,8 +78,15 @@ impl Grant {
         } else {
             TRANSACTION_MS_POSTGRES
         });
-        let transaction = Duration::from_millis(transaction_ms);
-        Self { tenant, settings: settings.to_string().into(), limits, said, transaction }
+        Self {
+            tenant,
+            settings: settings.to_string().into(),
+            transaction: Duration::from_millis(transaction_ms),
+            rate: Rate::new(limits.requests_per_second),
+            breaches: Arc::new(Breaches::new(metrics, name, plugin)),
+            limits,
+            said,
+        }
     }
 
     /// What is said for the tenant or the plugin, else what the operation asks for, else the
@@ -89,7 +103,10 @@ impl Grant {
                 plugin_memory_bytes: limits.plugin_memory_bytes,
                 storage_calls: limits.storage_calls,
                 documents_read: limits.documents_read,
-                documents_written: limits.documents_written,
+                documents_written: said
+                    .documents_written
+                    .or(asked.documents_written)
+                    .unwrap_or(limits.documents_written),
                 response_bytes: said
                     .response_bytes
                     .or(asked.response_bytes)
@@ -99,6 +116,8 @@ impl Grant {
                     .or(asked.document_bytes)
                     .unwrap_or(limits.document_bytes),
                 log_bytes: limits.log_bytes,
+                concurrent_requests: limits.concurrent_requests,
+                queued_requests: limits.queued_requests,
                 waiting_requests: limits.waiting_requests,
             },
         }

@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use super::access::Access;
 use super::problem::Problem;
+use super::rate::Rate;
 use super::route::{Matched, Route};
 use super::{Gateway, body, response, trace};
 use crate::plugin::{self, CallOptions};
@@ -70,10 +71,32 @@ async fn answer(
     let route = Arc::clone(&matched.route);
     note_in_span(&route);
     let access = Access::of(gateway, &head.headers, &route)?;
-    let request = read(gateway, arrival, head, body, matched, &access).await?;
-    let options = call_options(&access, &route);
+    let answered = admitted(gateway, arrival, head, body, matched, &access).await;
+    if let Some(limit) = answered.as_ref().err().and_then(Problem::limit) {
+        access.grant.breaches.count(limit);
+    }
+    answered
+}
+
+/// The path of a request that its caller may make.
+async fn admitted(
+    gateway: &Arc<Gateway>,
+    arrival: &Arrival,
+    head: &Parts,
+    body: Incoming,
+    matched: Matched,
+    access: &Access<'_>,
+) -> Result<Response<Full<Bytes>>, Problem> {
+    let left = access.grant.rate.as_ref().map(Rate::take).transpose()?;
+    let route = Arc::clone(&matched.route);
+    let request = read(gateway, arrival, head, body, matched, access).await?;
+    let options = call_options(access, &route);
     let answer = call(route, request, options).await?;
-    Ok(response::finish(&head.method, &head.headers, answer))
+    let mut response = response::finish(&head.method, &head.headers, answer);
+    if let Some(left) = left {
+        left.tell(response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// Everything that the plugin is told, checked.
@@ -137,6 +160,7 @@ fn call_options(access: &Access<'_>, route: &Route) -> CallOptions {
         deadline: Instant::now() + access.limits.duration,
         limits: access.limits.call,
         settings: Arc::clone(&access.grant.settings),
+        breaches: Arc::clone(&access.grant.breaches),
     }
 }
 

@@ -39,6 +39,9 @@ pub enum CallError {
     /// The client has gone while the request waited; nobody reads this.
     #[error("the client has gone")]
     ClientGone,
+    /// The tenant has as many requests under way as its limit of this name allows.
+    #[error("the tenant's limit {0} is reached")]
+    TenantQuota(&'static str),
     /// All instances were in use until the deadline.
     #[error("no instance was free before the deadline")]
     NoCapacity,

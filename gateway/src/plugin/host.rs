@@ -72,6 +72,11 @@ impl HostState {
         self.call.take().expect("a call that ends has begun")
     }
 
+    /// Whether lines of the call that has ended were dropped.
+    pub(super) fn has_dropped_lines(&self) -> bool {
+        self.log.has_dropped()
+    }
+
     /// Whether the instance can serve another request.
     pub(super) fn is_tidy(&mut self) -> bool {
         self.wasi.as_mut().is_none_or(|wasi| wasi.is_tidy())

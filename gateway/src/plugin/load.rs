@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
+use super::admission;
 use super::engine::Runtime;
 use super::instance::Instances;
 use super::{Plugin, Retry, log};
 use crate::config::{Isolation, Permission};
 use crate::manifest::Manifest;
-use crate::storage::{InstallError, InstallOptions, Storage, Upgrade};
+use crate::storage::{InstallError, InstallOptions, Storage, StoredLimit, Upgrade};
 
 /// How a plugin is to be run.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct LoadOptions {
     pub allow: BTreeSet<Permission>,
     /// Whether the numbers of documents and bytes are kept.
     pub statistics: bool,
+    /// What a tenant may be limited to store.
+    pub stored_limits: Vec<StoredLimit>,
 }
 
 /// Why a plugin cannot be loaded.
@@ -73,6 +76,7 @@ impl Plugin {
             retry,
             allow,
             statistics,
+            stored_limits,
         } = options;
         let instances = Instances::new(
             runtime.clone(),
@@ -84,7 +88,13 @@ impl Plugin {
         let text = call_describe(&instances).await?;
         let manifest = Manifest::parse(&text).map_err(LoadError::Manifest)?;
         let upgrade = Some(upgrade_by(instances.others(memory_bytes)));
-        let changes = InstallOptions { allow, upgrade, statistics, ..InstallOptions::default() };
+        let changes = InstallOptions {
+            allow,
+            upgrade,
+            statistics,
+            stored_limits,
+            ..InstallOptions::default()
+        };
         let schema = storage.install_with(&manifest, &text, &changes).await?;
         for warning in schema.warnings() {
             tracing::warn!(plugin = manifest.name, "{warning}");
@@ -97,6 +107,7 @@ impl Plugin {
             instances,
             retry,
             in_calls: AtomicU32::new(0),
+            matter: admission::next_matter(),
         })
     }
 }
@@ -145,7 +156,7 @@ async fn call_upgrade(
     bodies: &[String],
 ) -> Result<Vec<Result<String, String>>, String> {
     let upgrade = async {
-        let _room = instances.runtime.room_for_call().await;
+        let _room = admission::admit_own(&instances.runtime).await;
         let mut instance = instances.fresh().await?;
         let guest = instance.guest.loggia_plugin_handler();
         guest.call_upgrade(&mut instance.store, collection, from, bodies).await
@@ -158,7 +169,7 @@ async fn call_upgrade(
 
 async fn call_describe(instances: &Instances) -> Result<String, LoadError> {
     let describe = async {
-        let _room = instances.runtime.room_for_call().await;
+        let _room = admission::admit_own(&instances.runtime).await;
         let mut instance = instances.fresh().await?;
         instance.guest.loggia_plugin_handler().call_describe(&mut instance.store).await
     };

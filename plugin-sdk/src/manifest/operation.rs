@@ -214,6 +214,12 @@ impl Operation {
         self.limit("request_ms", milliseconds)
     }
 
+    /// Ask for this many writes in one request, where the default limit is too low.
+    #[must_use]
+    pub fn documents_written(self, writes: u32) -> Self {
+        self.limit("documents_written", writes.into())
+    }
+
     fn limit(mut self, name: &'static str, value: u64) -> Self {
         self.limits.insert(name, value);
         self

@@ -28,7 +28,7 @@ impl Plugin for Faults {
     fn handle(request: Request) -> Result<Response, Failure> {
         match request.operation() {
             // What an empty call costs.
-            "nothing" => Ok(Response::empty(204)),
+            "nothing" | "hasty" => Ok(Response::empty(204)),
             "echo" => echo::echo(&request),
             "settings" => echo::settings(),
             "check-body" | "value" | "value-verb" | "bytes" => echo::input(&request),
@@ -38,7 +38,7 @@ impl Plugin for Faults {
             "patch-document" => documents::patch(&request),
             "delete-document" => documents::delete(&request),
             "list-documents" => documents::list(&request),
-            "apply" => apply::apply(&request),
+            "apply" | "apply-more" => apply::apply(&request),
             "increment" => apply::increment(&request),
             "wait" => wait::wait(&request),
             "wait-after-write" => wait::after_write(&request),

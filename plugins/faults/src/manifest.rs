@@ -129,6 +129,9 @@ fn documents() -> Vec<Operation> {
             .param("cursor", Param::string())
             .param("total", Param::boolean().default(false)),
         Operation::post("apply", "/apply", "Apply a list of writes in one call.").json_body(),
+        Operation::post("apply-more", "/apply-more", "The same, with more writes than usual.")
+            .documents_written(50)
+            .json_body(),
         Operation::post("raise", "/raise", "Add to the amount of documents.")
             .required_param("by", Param::integer())
             .param("title", Param::string())
@@ -191,6 +194,7 @@ fn output() -> Vec<Operation> {
     let bytes = Param::integer().between(2, 1_000_000_000);
     vec![
         Operation::get("nothing", "/nothing", "Do nothing.").mode(Mode::Autocommit),
+        Operation::get("hasty", "/hasty", "Do nothing, and soon.").request_ms(200),
         Operation::post("problem", "/problem", "Write, then answer with a problem."),
         Operation::post("retry", "/retry", "Write, then ask to be run again, always."),
         Operation::get("big-response", "/big-response", "Answer with a text of some size.")

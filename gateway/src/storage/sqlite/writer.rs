@@ -4,7 +4,6 @@
 //! savepoint. A turn that is rolled back undoes its savepoint only. The group ends when no turn
 //! waits or it has become long; then one COMMIT, one fsync, and every turn is acknowledged.
 
-use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use super::super::error::Error;
 use super::connection::Deadline;
 use super::error::classify;
 use super::guard::Guard;
-use super::turn::{Step, Turn, Turns};
+use super::turn::{Step, Turn, Turns, Work};
 use super::value;
 use super::version::Versions;
 
@@ -28,14 +27,14 @@ const MAX_GROUP_TURNS: usize = 256;
 pub(super) fn start(mut connection: Connection) -> Result<Turns, Error> {
     let versions = Versions::new(&connection).map_err(|error| classify(&error))?;
     let deadline = Deadline::watch(&mut connection)?;
-    let (turns, queue) = Turns::new();
+    let (turns, work) = Turns::new();
     let guard = Guard::watch(&mut connection)?;
     let mut writer = Writer { connection, deadline, guard, versions };
     thread::Builder::new()
         .name("sqlite-writer".to_owned())
         .spawn(move || {
-            while let Ok(turn) = queue.recv() {
-                writer.group(turn, &queue);
+            while let Some(turn) = work.next() {
+                writer.group(turn, &work);
             }
         })
         .map_err(|error| Error::Other(format!("a thread for SQLite: {error}")))?;
@@ -61,7 +60,7 @@ enum End {
 }
 
 impl Writer {
-    fn group(&mut self, first: Turn, queue: &Receiver<Turn>) {
+    fn group(&mut self, first: Turn, work: &Work) {
         if let Err(error) = self.begin() {
             refuse(&first, &classify(&error));
             return;
@@ -82,7 +81,7 @@ impl Writer {
                 }
             }
             let room = committed.len() < MAX_GROUP_TURNS && began.elapsed() < MAX_GROUP_AGE;
-            next = if room { queue.try_recv().ok() } else { None };
+            next = if room { work.try_next() } else { None };
         }
         acknowledge(committed, &self.commit());
     }

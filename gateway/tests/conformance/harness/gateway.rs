@@ -9,6 +9,7 @@ use bytes::Bytes;
 use loggia::cli::{Started, start_with};
 use loggia::config::{Config, Plugin};
 use loggia::http::Gateway;
+use loggia::metrics::InUse;
 use loggia::plugin::{Cache, CompileBounds, Compiler, Runtime};
 use loggia::storage::Background;
 use serde_json::Value;
@@ -80,6 +81,16 @@ impl TestGateway {
     /// Requests that are not answered yet, and connections that they hold.
     pub(crate) fn under_way(&self) -> (u32, u32) {
         (self.gateway.in_calls(), self.gateway.storage().in_use().connections)
+    }
+
+    /// How often a tenant's limit in the plugin `faults` was broken, as the metrics have it.
+    pub(crate) fn counted(&self, tenant: &str, limit: &str) -> u64 {
+        let in_use = InUse { calls: 0, connections: 0, waiting: 0 };
+        let text = self.gateway.metrics().text(in_use);
+        let labels = format!("{{tenant=\"{tenant}\",plugin=\"faults\",limit=\"{limit}\"}} ");
+        let begin = format!("loggia_limit_exceeded_total{labels}");
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(&begin));
+        lines.next().map_or(0, |number| number.parse().unwrap())
     }
 
     /// Whether it runs on `SQLite`.
