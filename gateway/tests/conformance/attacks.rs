@@ -1,5 +1,6 @@
 //! What a plugin may try on the gateway and on other tenants: each attack ends as documented and
 //! leaves nothing behind, and meanwhile another tenant, the victim, is served 200 times a second.
+//! Two look at what is left instead, in the log and in memory.
 //!
 //! What is refused when a plugin is loaded stands in `runtime.rs`, and what a component tries by
 //! WASI in `wasi.rs`; those that last are here once more, beside the victim.
