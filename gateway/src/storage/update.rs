@@ -23,38 +23,40 @@ use super::words::{SearchQuery, Searched};
 pub(super) struct ChangePlan {
     kind: Kind,
     dialect: Dialect,
+    /// The text that changes documents by their ids, on `SQLite`.
+    change: Option<Arc<Text>>,
     /// By which parameters are given.
     texts: RwLock<HashMap<Vec<bool>, Arc<Text>>>,
 }
 
 #[derive(Debug)]
 enum Kind {
-    /// With the text that changes documents by their ids, on `SQLite`.
-    Update(Update, Option<Arc<Text>>),
+    Update(Update),
     Delete(Delete),
 }
 
 impl ChangePlan {
     pub(super) fn update(update: Update, dialect: Dialect) -> Self {
         let change = (dialect == Dialect::Sqlite).then(|| Arc::new(update.render_change().into()));
-        Self { kind: Kind::Update(update, change), dialect, texts: RwLock::default() }
+        Self { kind: Kind::Update(update), dialect, change, texts: RwLock::default() }
     }
 
     pub(super) fn delete(delete: Delete, dialect: Dialect) -> Self {
-        Self { kind: Kind::Delete(delete), dialect, texts: RwLock::default() }
+        let change = (dialect == Dialect::Sqlite).then(|| Arc::new(delete.render_change().into()));
+        Self { kind: Kind::Delete(delete), dialect, change, texts: RwLock::default() }
     }
 
     /// The name of the collection that it writes to.
     pub(super) fn collection(&self) -> &str {
         match &self.kind {
-            Kind::Update(update, _) => update.collection(),
+            Kind::Update(update) => update.collection(),
             Kind::Delete(delete) => delete.collection(),
         }
     }
 
     pub(super) fn parameters(&self) -> &[Parameter] {
         match &self.kind {
-            Kind::Update(update, _) => update.parameters(),
+            Kind::Update(update) => update.parameters(),
             Kind::Delete(delete) => delete.parameters(),
         }
     }
@@ -62,20 +64,16 @@ impl ChangePlan {
     /// Its texts with each optional condition, and whether they filter.
     pub(super) fn probes(&self) -> Vec<(Arc<Text>, bool)> {
         let probes = match &self.kind {
-            Kind::Update(update, _) => update.probes(),
+            Kind::Update(update) => update.probes(),
             Kind::Delete(delete) => delete.probes(),
         };
-        let change = match &self.kind {
-            Kind::Update(_, change) => change.clone(),
-            Kind::Delete(_) => None,
-        };
         let texts = probes.into_iter().map(|(given, filtered)| (self.render(&given), filtered));
-        texts.chain(change.map(|change| (change, false))).collect()
+        texts.chain(self.change.clone().map(|change| (change, false))).collect()
     }
 
     fn render(&self, given: &Vec<bool>) -> Arc<Text> {
         remember(&self.texts, given, || match &self.kind {
-            Kind::Update(update, _) => update.render(self.dialect, given),
+            Kind::Update(update) => update.render(self.dialect, given),
             Kind::Delete(delete) => delete.render(self.dialect, given),
         })
     }
@@ -153,15 +151,18 @@ impl ChangeWhere<'_> {
         let given: Vec<bool> = self.arguments.iter().map(Option::is_some).collect();
         let rows = self.query(transaction, &self.plan.render(&given), &[]).await?;
         let count = self.within_budget(rows.len())?;
-        let documents = match &self.plan.kind {
-            Kind::Delete(_) => Vec::new(),
-            Kind::Update(_, None) => documents(rows)?,
-            Kind::Update(_, Some(_)) if count == 0 => Vec::new(),
-            Kind::Update(_, Some(change)) => {
+        let documents = match (&self.plan.kind, &self.plan.change) {
+            (Kind::Delete(_), None) => Vec::new(),
+            (Kind::Update(_), None) => documents(rows)?,
+            (_, Some(_)) if count == 0 => Vec::new(),
+            (kind, Some(change)) => {
                 let ids: Vec<String> =
                     rows.values.into_iter().filter_map(SqlValue::into_text).collect();
                 let rows = self.query(transaction, change, &ids).await?;
-                in_order(documents(rows)?, &ids)
+                match kind {
+                    Kind::Update(_) => in_order(documents(rows)?, &ids),
+                    Kind::Delete(_) => Vec::new(),
+                }
             }
         };
         documents.iter().try_for_each(|document| self.check(document))?;
@@ -207,7 +208,7 @@ impl ChangeWhere<'_> {
         let query = Query { sql: Arc::clone(&text.sql), binds };
         let rows = transaction.run_within(query, &text.wall, self.deadline).await;
         let effect = match self.plan.kind {
-            Kind::Update(..) => Effect::Write,
+            Kind::Update(_) => Effect::Write,
             Kind::Delete(_) => Effect::Delete,
         };
         rows.map_err(|error| violated(error, &self.collection.collection, effect))

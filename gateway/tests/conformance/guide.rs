@@ -182,7 +182,7 @@ impl Drop for Author {
 }
 
 /// `…` stands for anything.
-fn is_like(came: &str, pattern: &str) -> bool {
+pub(crate) fn is_like(came: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('…');
     let Some(mut rest) = parts.next().and_then(|first| came.strip_prefix(first)) else {
         return false;

@@ -39,6 +39,7 @@ mod postgres_role;
 mod postgres_server;
 mod postgres_tls;
 mod process;
+mod readmes;
 mod references;
 mod reload;
 mod row_level_security;

@@ -21,6 +21,7 @@ stores_on_both_databases! { declaring networks:
     a_write_that_may_be_left_out_is_left_out,
     a_failed_reference_leaves_the_transaction_usable,
     a_parent_may_go_together_with_its_children,
+    a_delete_statement_counts_a_parent_and_its_children,
 }
 
 fn reference(name: &str, field: &str, collection: &str, on_delete: OnDelete) -> Json {
@@ -42,7 +43,7 @@ fn networks() -> Json {
         ]},
         {"name": "network"},
         {"name": "person"},
-    ]})
+    ], "statements": [{"name": "clear-groups", "delete": "group"}]})
 }
 
 fn delete(collection: &str, id: &str) -> Write {
@@ -234,4 +235,14 @@ async fn a_reference_that_cannot_hold_is_refused_at_load() {
             other => panic!("{references}: {other:?}"),
         }
     }
+}
+
+/// Whichever of them the database comes to first.
+async fn a_delete_statement_counts_a_parent_and_its_children(store: TestStore) {
+    fill(&store).await;
+    store.put("group", "a", &json!({"network_id": "n", "parent": "sub"})).await;
+    let mut session = store.session(Mode::Write);
+    assert_eq!(session.delete_where("clear-groups", &[], 0).await.unwrap(), 3);
+    session.commit().await.unwrap();
+    assert!(store.get("attachment", "a").await.is_none());
 }

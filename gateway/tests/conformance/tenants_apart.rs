@@ -63,7 +63,7 @@ async fn a_tenant_is_shown_nothing_of_anothers(database: Database) {
 /// A gateway with all plugins and two tenants, as an operator configures it.
 fn configure(folder: &Path, url: &str) -> PathBuf {
     let mut text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[storage]\nurl = \"{url}\"\nretries = 0\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n[storage]\nurl = \"{url}\"\nretries = 0\n\
          acquire_timeout_ms = 60_000\n[limits]\nrequest_ms = 60_000\ntransaction_ms = 60_000\n"
     );
     for plugin in Plugin::ALL {

@@ -43,7 +43,7 @@ impl Renderer<'_> {
         self.end()
     }
 
-    /// `SQLite`: the ids of the documents to change, in order.
+    /// `SQLite`: the ids of the documents to change or delete, in order.
     pub(super) fn picked_ids(mut self, order: &Order) -> Rendered {
         self.push("SELECT \"t0\".\"id\"");
         self.pick(order);
@@ -56,30 +56,29 @@ impl Renderer<'_> {
         self.target_table();
         self.push(" AS \"t0\"");
         self.changes(update);
-        self.push(" WHERE \"t0\".\"tenant\" = ");
-        self.bind(Bind::Tenant, FieldType::Integer);
-        self.push(" AND \"t0\".\"id\" IN (SELECT value FROM json_each(");
-        self.bind(Bind::Ids, FieldType::Texts);
-        self.push(")) RETURNING ");
+        self.is_one_of();
+        self.push(" RETURNING ");
         self.push(DOCUMENT_COLUMNS);
         self.end()
     }
 
+    /// `PostgreSQL`: pick and delete, and give a row for each.
     pub(super) fn delete_picked(mut self, order: &Order) -> Rendered {
-        if self.dialect() == Dialect::Postgres {
-            self.picked(order, false);
-            self.push(" DELETE FROM ");
-            self.target_table();
-            self.push(" AS \"t0\" USING \"picked\" AS \"p\"");
-            self.is_picked();
-        } else {
-            self.push("DELETE FROM ");
-            self.target_table();
-            self.push(" AS \"t0\" WHERE \"t0\".\"rid\" IN (SELECT \"t0\".\"rid\"");
-            self.pick(order);
-            self.push(")");
-        }
+        self.picked(order, false);
+        self.push(" DELETE FROM ");
+        self.target_table();
+        self.push(" AS \"t0\" USING \"picked\" AS \"p\"");
+        self.is_picked();
         self.push(" RETURNING 1");
+        self.end()
+    }
+
+    /// `SQLite`: delete the documents of these ids.
+    pub(super) fn delete_ids(mut self) -> Rendered {
+        self.push("DELETE FROM ");
+        self.target_table();
+        self.push(" AS \"t0\"");
+        self.is_one_of();
         self.end()
     }
 
@@ -107,6 +106,14 @@ impl Renderer<'_> {
         self.push(" WHERE \"t0\".\"tenant\" = ");
         self.bind(Bind::Tenant, FieldType::Integer);
         self.push(" AND \"t0\".\"id\" = \"p\".\"id\"");
+    }
+
+    fn is_one_of(&mut self) {
+        self.push(" WHERE \"t0\".\"tenant\" = ");
+        self.bind(Bind::Tenant, FieldType::Integer);
+        self.push(" AND \"t0\".\"id\" IN (SELECT value FROM json_each(");
+        self.bind(Bind::Ids, FieldType::Texts);
+        self.push("))");
     }
 
     fn target_table(&mut self) {

@@ -143,11 +143,23 @@ impl Delete {
         self.documents.parameters()
     }
 
-    /// The text that deletes the documents and gives a row for each.
+    /// On `PostgreSQL` the text that deletes the documents and gives a row for each. On `SQLite` it
+    /// gives the ids that [`Self::render_change`] takes: a statement that deletes them at once
+    /// would not give those that a reference among them has deleted before their turn.
     #[must_use]
     pub fn render(&self, dialect: Dialect, given: &[bool]) -> Rendered {
         let conditions = self.documents.in_force(given);
-        Renderer::new(self.documents.selection(&conditions), dialect).delete_picked(&self.order)
+        let renderer = Renderer::new(self.documents.selection(&conditions), dialect);
+        match dialect {
+            Dialect::Postgres => renderer.delete_picked(&self.order),
+            Dialect::Sqlite => renderer.picked_ids(&self.order),
+        }
+    }
+
+    /// The text that deletes the documents of some ids. `SQLite` only.
+    #[must_use]
+    pub fn render_change(&self) -> Rendered {
+        Renderer::new(self.documents.selection(&[]), Dialect::Sqlite).delete_ids()
     }
 }
 
