@@ -3,7 +3,7 @@
 //! Two look at what is left instead, in the log and in memory.
 //!
 //! What is refused when a plugin is loaded stands in `runtime.rs`, and what a component tries by
-//! WASI in `wasi.rs`; those that last are here once more, beside the victim.
+//! WASI in `wasi.rs`; here they are once more, beside the victim.
 
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use crate::harness::tenants::{Client, add};
 use crate::harness::{Answer, TestGateway, log, on_both_databases};
 use list::{Attack, Expected};
 
+mod at_load;
+mod by_wasi;
 mod list;
 
 /// One case for each attack of the list.

@@ -1,5 +1,5 @@
 //! Components that are refused before a request can reach them, each with a text that says why; and
-//! what an instance may hold.
+//! what an instance may hold. `attacks/at_load.rs` reloads with some of them beside a victim.
 
 use std::time::Duration;
 
@@ -29,8 +29,7 @@ async fn a_handwritten_component_describes_itself() {
     assert!(text.contains("by-hand"), "{text}");
 }
 
-#[tokio::test]
-async fn an_unknown_import_is_refused_with_the_list_of_what_is_offered() {
+pub(crate) fn unknown_import() -> Vec<u8> {
     let guest = Guest {
         world: "import wasi:http/types@0.2.0; import test:other/thing;",
         packages: "
@@ -41,7 +40,12 @@ async fn an_unknown_import_is_refused_with_the_list_of_what_is_offered() {
             (import "test:other/thing" "do-it" (func))"#,
         ..Guest::default()
     };
-    let text = refusal(&guest.component()).await;
+    guest.component()
+}
+
+#[tokio::test]
+async fn an_unknown_import_is_refused_with_the_list_of_what_is_offered() {
+    let text = refusal(&unknown_import()).await;
     assert!(text.contains("it imports"), "{text}");
     for named in [
         "wasi:http/types@0.2.0",
@@ -58,16 +62,19 @@ fn component_of(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
+pub(crate) fn later_import() -> Vec<u8> {
+    component_of(r#"(component (import "loggia:plugin/storage@0.2.0" (instance)))"#)
+}
+
+fn later_export() -> Vec<u8> {
+    let text = r#"(component (instance $i) (export "loggia:plugin/handler@9.0.0" (instance $i)))"#;
+    component_of(text)
+}
+
 #[tokio::test]
 async fn another_version_of_the_interface_is_named() {
-    for (asked, text) in [
-        ("0.2.0", r#"(component (import "loggia:plugin/storage@0.2.0" (instance)))"#),
-        (
-            "9.0.0",
-            r#"(component (instance $i) (export "loggia:plugin/handler@9.0.0" (instance $i)))"#,
-        ),
-    ] {
-        let text = refusal(&component_of(text)).await;
+    for (asked, component) in [("0.2.0", later_import()), ("9.0.0", later_export())] {
+        let text = refusal(&component).await;
         let why = format!(
             "it is made for loggia:plugin@{asked}, and this gateway has loggia:plugin@0.1.0"
         );
@@ -102,24 +109,35 @@ async fn what_is_no_component_is_refused() {
     }
 }
 
+pub(crate) fn memory_of_64_bits() -> Vec<u8> {
+    component_of("(component (core module (memory i64 1)))")
+}
+
 #[tokio::test]
 async fn memory_of_64_bits_is_refused() {
-    let module = "(core module (memory i64 1))";
-    let text = refusal(&component_of(&format!("(component {module})"))).await;
+    let text = refusal(&memory_of_64_bits()).await;
     assert!(text.contains("memory64"), "{text}");
+}
+
+pub(crate) fn shared_memory() -> Vec<u8> {
+    let module = "(core module $m (memory 1 1 shared)) (core instance (instantiate $m))";
+    component_of(&format!("(component {module})"))
 }
 
 #[tokio::test]
 async fn shared_memory_is_refused() {
-    let module = "(core module $m (memory 1 1 shared)) (core instance (instantiate $m))";
-    let text = refusal(&component_of(&format!("(component {module})"))).await;
+    let text = refusal(&shared_memory()).await;
     assert!(text.contains("shared"), "{text}");
+}
+
+pub(crate) fn looping_start() -> Vec<u8> {
+    Guest { start: "(loop $again (br $again))", ..Guest::default() }.component()
 }
 
 #[tokio::test]
 async fn a_start_function_that_loops_is_stopped() {
-    let guest = Guest { start: "(loop $again (br $again))", ..Guest::default() };
-    assert_refused(guest, "describe took longer than").await;
+    let text = refusal(&looping_start()).await;
+    assert!(text.contains("describe took longer than"), "{text}");
 }
 
 #[tokio::test]
@@ -168,11 +186,14 @@ async fn a_table_that_begins_too_large_is_refused() {
     assert!(text.contains("table"), "{text}");
 }
 
+pub(crate) fn many_memories() -> Vec<u8> {
+    let instances = "(core instance (instantiate $m)) ".repeat(3);
+    component_of(&format!("(component (core module $m (memory 1)) {instances})"))
+}
+
 #[tokio::test]
 async fn many_memories_are_refused() {
-    let instances = "(core instance (instantiate $m)) ".repeat(3);
-    let text = format!("(component (core module $m (memory 1)) {instances})");
-    let text = refusal(&component_of(&text)).await;
+    let text = refusal(&many_memories()).await;
     assert!(text.contains("3 Wasm linear memories"), "{text}");
 }
 
@@ -284,7 +305,7 @@ async fn a_guest_that_was_refused_memory_may_go_on(gateway: &TestGateway) {
 }
 
 /// A function of so many instructions that compiling it takes seconds.
-fn bomb() -> Vec<u8> {
+pub(crate) fn bomb() -> Vec<u8> {
     let step =
         "(local.set 0 (i32.add (i32.mul (local.get 0) (local.get 1)) (i32.load (local.get 0))))";
     let body = step.repeat(100_000);
@@ -293,7 +314,7 @@ fn bomb() -> Vec<u8> {
 }
 
 /// How a compiler with these bounds ends.
-async fn compile_within(bounds: CompileBounds, component: &[u8]) -> LoadError {
+pub(crate) async fn compile_within(bounds: CompileBounds, component: &[u8]) -> LoadError {
     let compiler = Compiler { bounds, ..compiler() };
     let runtime = Runtime::new(compiler, None).unwrap();
     describe(&runtime, component, MEMORY_BYTES).await.expect_err("it is to be refused")

@@ -1,4 +1,5 @@
 //! WASI with nothing in it: what a component that imports it can do, and what it cannot.
+//! `attacks/by_wasi.rs` does some of it once more beside a victim.
 
 use loggia::config::Config;
 
@@ -62,7 +63,7 @@ async fn attack_and_read_log(gateway: &TestGateway) -> Vec<String> {
     log::lines(&trace_id)
 }
 
-fn printing_much(config: &mut Config) {
+pub(crate) fn printing_much(config: &mut Config) {
     let guest = Guest {
         world: "import wasi:cli/stdout@0.2.0;",
         module: r#"
@@ -88,7 +89,7 @@ async fn printing_ends_at_log_bytes(gateway: &TestGateway) {
 }
 
 /// It traps where it finds something.
-fn looking_around(config: &mut Config) {
+pub(crate) fn looking_around(config: &mut Config) {
     let guest = Guest {
         world:
             "import wasi:cli/environment@0.2.0; import wasi:cli/stdin@0.2.0;
@@ -177,7 +178,7 @@ async fn random_bytes_have_a_limit(gateway: &TestGateway) {
     gateway.post(ATTACK).await.assert_status(204);
 }
 
-fn taking_too_many_random_bytes(config: &mut Config) {
+pub(crate) fn taking_too_many_random_bytes(config: &mut Config) {
     let guest = Guest {
         world: "import wasi:random/random@0.2.0;",
         module: RANDOM,
@@ -219,7 +220,7 @@ async fn a_sleep_ends_with_the_request(gateway: &TestGateway) {
     }
 }
 
-fn hoarding_timers(config: &mut Config) {
+pub(crate) fn hoarding_timers(config: &mut Config) {
     let guest = Guest {
         world: "import wasi:clocks/monotonic-clock@0.2.0;",
         module: TIMERS,

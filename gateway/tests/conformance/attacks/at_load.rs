@@ -1,0 +1,64 @@
+//! What a component tries when it is loaded: the reload fails and says why, the gateway goes on
+//! with what it had, and a victim is served meanwhile.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use loggia::config::Plugin;
+use loggia::plugin::CompileBounds;
+
+use super::{beside_a_victim, two_tenants};
+use crate::harness::component::NAME;
+use crate::harness::{TestGateway, on_both_databases, send};
+use crate::runtime::{
+    bomb, compile_within, later_import, looping_start, many_memories, memory_of_64_bits,
+    shared_memory, unknown_import,
+};
+
+/// One case for each component, and why it is refused.
+macro_rules! attacks {
+    ($($case:ident = $component:ident: $why:literal),+ $(,)?) => {
+        on_both_databases! { $($case with two_tenants),+ }
+        $(async fn $case(gateway: &TestGateway) {
+            withstand(gateway, $component(), $why).await;
+        })+
+    };
+}
+
+attacks! {
+    a_start_function_that_loops = looping_start: "describe took longer than",
+    memories_of_64_bits = memory_of_64_bits: "memory64",
+    memory_shared_between_threads = shared_memory: "shared",
+    many_memories_at_once = many_memories: "3 Wasm linear memories",
+    an_import_that_nobody_offers = unknown_import: "it imports",
+    another_version_of_the_interface = later_import: "it is made for loggia:plugin@0.2.0",
+}
+
+on_both_databases! { a_compile_bomb with two_tenants }
+
+async fn withstand(gateway: &TestGateway, component: Vec<u8>, why: &str) {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("attack-{:032x}.wasm", rand::random::<u128>()));
+    std::fs::write(&file, component).unwrap();
+    let plugin = Plugin::at(file.clone());
+    gateway.configuration.lock().unwrap().plugins.insert(NAME.to_owned(), plugin);
+    let reload = || async {
+        let answer = send(gateway.admin, "POST", "/admin/v1/reload", &[], "").await;
+        let problem = answer.assert_problem(422, "reload-failed").to_string();
+        assert!(problem.contains(why), "{problem}");
+    };
+    beside_a_victim(gateway, reload).await;
+    std::fs::remove_file(file).unwrap();
+}
+
+/// The bounds of the gateway's own compiler leave room for the largest languages; here they are
+/// those of one who waits less.
+async fn a_compile_bomb(gateway: &TestGateway) {
+    let bomb = bomb();
+    let bounds = CompileBounds { time: Duration::from_millis(300), ..CompileBounds::default() };
+    let load = || async {
+        let error = compile_within(bounds, &bomb).await.to_string();
+        assert!(error.contains("it took more than 300ms"), "{error}");
+    };
+    beside_a_victim(gateway, load).await;
+}
