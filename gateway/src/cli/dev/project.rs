@@ -1,4 +1,4 @@
-//! A plugin that is being written: its folder, what was built of it last, and what is served.
+//! A plugin that is being written: its folder, and what was built of it last.
 
 use std::path::{Path, PathBuf};
 
@@ -15,16 +15,8 @@ use crate::plugin::{Runtime, describe};
 #[derive(Debug)]
 pub(super) struct Project {
     folder: PathBuf,
-    /// What was built last.
-    built: Option<Built>,
-    /// What could be served.
-    good: Option<Built>,
-}
-
-#[derive(Clone, Debug)]
-struct Built {
-    component: Vec<u8>,
-    manifest: Manifest,
+    /// The manifest of what was built last.
+    built: Option<Manifest>,
 }
 
 impl Project {
@@ -49,7 +41,7 @@ impl Project {
             );
             return Err(ConfigurationFault(fault).into());
         }
-        Ok(folders.into_iter().map(|folder| Self { folder, built: None, good: None }).collect())
+        Ok(folders.into_iter().map(|folder| Self { folder, built: None }).collect())
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -70,17 +62,16 @@ impl Project {
         let memory_bytes = crate::config::Limits::default().plugin_memory_bytes;
         let text = describe(runtime, &component, memory_bytes).await?;
         let manifest = Manifest::parse(&text).map_err(|faults| faulty(&faults))?;
-        let built = Built { component, manifest };
-        self.write(&built)?;
-        self.built = Some(built);
+        self.write(&manifest.name, &component)?;
+        self.built = Some(manifest);
         Ok(())
     }
 
-    fn write(&self, built: &Built) -> anyhow::Result<()> {
-        let path = self.component_path(&built.manifest.name);
+    fn write(&self, name: &str, component: &[u8]) -> anyhow::Result<()> {
+        let path = self.component_path(name);
         let folder = path.parent().unwrap_or(&self.folder);
         std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&path, &built.component))
+            .and_then(|()| std::fs::write(&path, component))
             .with_context(|| path.display().to_string())
     }
 
@@ -92,27 +83,15 @@ impl Project {
         self.built.is_some()
     }
 
-    /// What was built is served.
-    pub(super) fn keep(&mut self) {
-        self.good.clone_from(&self.built);
-    }
-
-    /// Go back to what could be served.
-    pub(super) fn take_back(&mut self) -> anyhow::Result<()> {
-        self.built.clone_from(&self.good);
-        self.built.as_ref().map_or(Ok(()), |built| self.write(built))
-    }
-
     /// Its name, and where its component is.
-    pub(super) fn component(&self) -> anyhow::Result<(String, PathBuf)> {
-        let built = self.built.as_ref().context("it is not built")?;
-        let name = &built.manifest.name;
-        Ok((name.clone(), self.component_path(name)))
+    pub(super) fn component(&self) -> Option<(String, PathBuf)> {
+        let name = &self.built.as_ref()?.name;
+        Some((name.clone(), self.component_path(name)))
     }
 
     /// A line for each operation.
     pub(super) fn routes(&self) -> Vec<String> {
-        let Some(Built { manifest, .. }) = &self.built else { return Vec::new() };
+        let Some(manifest) = &self.built else { return Vec::new() };
         let line = |operation: &crate::manifest::OperationDeclaration| {
             format!("{:6} /v1/{}{}", operation.method, manifest.name, operation.path)
         };

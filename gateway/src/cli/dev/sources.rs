@@ -1,4 +1,4 @@
-//! Which files of some folders change.
+//! The sources of plugins, and when they change.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
