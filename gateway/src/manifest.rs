@@ -268,13 +268,18 @@ pub enum OnDelete {
 }
 
 impl Manifest {
-    /// Parse a manifest and check it against [`SCHEMA`], then what a schema cannot say.
+    /// Parse a manifest and check it against [`SCHEMA`], then what a schema cannot say. In place of
+    /// a manifest a plugin may give the faults that it has found itself.
     ///
     /// # Errors
     /// All faults at once, each as a JSON Pointer and what is wrong there.
     pub fn parse(text: &str) -> Result<Self, Vec<String>> {
         let value: Value =
             serde_json::from_str(text).map_err(|e| vec![format!("not JSON: {e}")])?;
+        if let Some(faults) = value.get("faults") {
+            let faults = Vec::<String>::deserialize(faults);
+            return Err(faults.unwrap_or_else(|e| vec![format!("/faults: {e}")]));
+        }
         let faults: Vec<String> = VALIDATOR
             .iter_errors(&value)
             .map(|fault| format!("{}: {fault}", fault.instance_path()))

@@ -5,42 +5,59 @@
 //! limits. A whole plugin:
 //!
 //! ```
-//! use loggia_plugin_sdk::manifest::{self, Manifest, Operation};
-//! use loggia_plugin_sdk::{Collection, Failure, Plugin, Problem, Request, Response};
+//! use loggia_plugin_sdk::manifest::{FieldType, Manifest};
+//! use loggia_plugin_sdk::schemars::{self, JsonSchema};
+//! use loggia_plugin_sdk::{
+//!     Collection, Failure, Plugin, Problem, Request, Response, Route, Select, declare,
+//! };
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Deserialize, JsonSchema, Serialize)]
+//! struct Note {
+//!     title: String,
+//! }
+//!
+//! declare! { STORAGE:
+//!     const NOTES: Collection<Note> = collection("note")
+//!         .with(|note| note.field("title", FieldType::Text));
+//!
+//!     const LIST: Select = select("list", "SELECT id, title FROM note")
+//!         .orders(&[("title", "title"), ("-updated", "_updated_at DESC")]);
+//! }
 //!
 //! struct Notes;
 //!
 //! loggia_plugin_sdk::export!(Notes);
 //!
-//! const NOTES: Collection = Collection::new("note");
-//!
 //! impl Plugin for Notes {
-//!     fn manifest() -> Manifest {
-//!         Manifest::new("notes", "0.1.0", "Stores notes.")
-//!             .collection(manifest::Collection::new("note"))
-//!             .operation(Operation::get("get-note", "/notes/{id}", "Read a note."))
-//!             .operation(Operation::put("put-note", "/notes/{id}", "Store a note.").json_body())
-//!     }
+//!     const ROUTES: &'static [Route] = &[
+//!         Route::get("get-note", "/notes/{id}", "Read a note.", get),
+//!         Route::put("put-note", "/notes/{id}", "Store a note.", put)
+//!             .with(|operation| operation.body::<Note>()),
+//!         Route::get("list-notes", "/notes", "List notes.", list)
+//!             .with(|operation| operation.pages(&LIST)),
+//!     ];
 //!
-//!     fn handle(request: Request) -> Result<Response, Failure> {
-//!         let id = request.path_param(0);
-//!         match request.operation() {
-//!             "get-note" => get(id),
-//!             "put-note" => put(&request, id),
-//!             other => Err(Problem::unknown_operation(other).into()),
-//!         }
+//!     fn manifest() -> Manifest {
+//!         Manifest::new("notes", "0.1.0", "Stores notes.").storage(STORAGE)
 //!     }
 //! }
 //!
-//! fn get(id: &str) -> Result<Response, Failure> {
-//!     let note = NOTES.get_json(id)?.ok_or_else(|| Problem::not_found("there is no such note"))?;
+//! fn get(request: &Request) -> Result<Response, Failure> {
+//!     let note = NOTES.get_json(request.path("id"))?;
+//!     let note = note.ok_or_else(|| Problem::not_found("there is no such note"))?;
 //!     Ok(Response::json(200, note.body).etag(note.version))
 //! }
 //!
-//! fn put(request: &Request, id: &str) -> Result<Response, Failure> {
+//! fn put(request: &Request) -> Result<Response, Failure> {
+//!     let id = request.path("id");
 //!     let precondition = request.precondition(&NOTES, id)?;
 //!     let written = NOTES.put_json(id, request.text()?).when(precondition).run()?;
-//!     Ok(Response::empty(if written.created { 201 } else { 204 }).etag(written.version))
+//!     Ok(Response::empty(written.status()).etag(written.version))
+//! }
+//!
+//! fn list(request: &Request) -> Result<Response, Failure> {
+//!     Ok(LIST.page(&(), &request.page()?)?.answer())
 //! }
 //! # fn main() {}
 //! ```
@@ -54,25 +71,33 @@
 #[doc(hidden)]
 pub mod bindings;
 mod conditions;
+#[doc(hidden)]
+pub mod declaring;
 pub mod log;
 pub mod manifest;
 mod plugin;
 mod problem;
 mod request;
 mod response;
+mod route;
 mod settings;
 pub mod storage;
 mod timestamp;
 mod uuid;
 
+/// Derives the form of a type in JSON, for bodies and settings: `JsonSchema`. The derived code names
+/// the crate, so it must be in scope: `use loggia_plugin_sdk::schemars::{self, JsonSchema}`.
+pub use schemars;
+
 pub use self::conditions::Conditions;
-pub use self::plugin::Plugin;
+pub use self::plugin::{Plugin, describe};
 pub use self::problem::{Failure, Problem, Wait};
 pub use self::request::{Principal, Request};
 pub use self::response::Response;
+pub use self::route::{Handler, Route};
 pub use self::settings::settings;
 pub use self::storage::{
-    Collection, Document, Expiry, Outcome, Page, Precondition, Rows, Value, Version, Write,
-    Written, apply, checkpoint, delete_where, select, sweep, update_where,
+    Collection, Delete, Document, Expiry, Outcome, Page, Precondition, Rows, Scope, Select, Update,
+    Version, Write, Written, apply, checkpoint, sweep,
 };
 pub use self::timestamp::{InvalidTimestamp, Timestamp};

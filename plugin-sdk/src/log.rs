@@ -41,3 +41,9 @@ fn log(level: Level, message: &str) {
         logging::log(level, message);
     }
 }
+
+/// Let a panic leave its message in the log: the trap that it becomes says nothing.
+pub(crate) fn on_panic() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| std::panic::set_hook(Box::new(|panic| error(&panic.to_string()))));
+}

@@ -1,31 +1,25 @@
-//! What a plugin declares: collections, statements and operations.
+//! What a plugin declares besides its routes: collections, statements, counts and settings.
 //!
 //! The types are builders of the JSON document that `wit/manifest.schema.json` describes. They
-//! check nothing: the gateway does when the plugin is built and when it is loaded, and reports
-//! all faults at once.
+//! check what the gateway cannot see, such as whether a field is in the type of a body; the gateway
+//! checks all else when the plugin is built and when it is loaded. Both report all faults at once.
 //!
 //! ```
-//! use loggia_plugin_sdk::manifest::{Collection, FieldType, Manifest, Operation, Param, Statement};
+//! use loggia_plugin_sdk::manifest::{Count, FieldType, Manifest};
+//! use loggia_plugin_sdk::{Collection, Select, declare};
+//!
+//! declare! { STORAGE:
+//!     const NOTES: Collection = collection("note").with(|note| {
+//!         note.field("title", FieldType::Text).index("by_title", &["title"])
+//!     });
+//!
+//!     const LIST: Select = select("list", "SELECT id, title FROM note")
+//!         .orders(&[("title", "title")]);
+//! }
 //!
 //! let manifest = Manifest::new("notes", "0.1.0", "Notes with a title.")
-//!     .collection(
-//!         Collection::new("note")
-//!             .field("title", FieldType::Text)
-//!             .index("by_title", &["title"]),
-//!     )
-//!     .statement(
-//!         Statement::select("list", "SELECT id, title FROM note")
-//!             .condition("title = :title")
-//!             .order("title", "title"),
-//!     )
-//!     .operation(Operation::get("get-note", "/notes/{id}", "Read a note."))
-//!     .operation(Operation::put("put-note", "/notes/{id}", "Store a note.").json_body())
-//!     .operation(
-//!         Operation::get("list-notes", "/notes", "List notes.")
-//!             .param("title", Param::string())
-//!             .param("limit", Param::integer().between(1, 1000).default(50)),
-//!     );
-//! assert!(manifest.to_json().starts_with(r#"{"name":"notes""#));
+//!     .storage(STORAGE)
+//!     .count(Count::new("notes").collection("note"));
 //! ```
 
 mod collection;
@@ -33,8 +27,10 @@ mod count;
 mod operation;
 mod param;
 mod schedule;
-mod statement;
+mod shape;
+mod typed;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -43,7 +39,8 @@ pub use self::count::Count;
 pub use self::operation::{Mode, Operation, Role};
 pub use self::param::Param;
 pub use self::schedule::Schedule;
-pub use self::statement::Statement;
+pub(crate) use self::shape::Shape;
+use crate::storage::{Declare, Definition};
 
 /// All that a plugin declares.
 #[derive(Clone, Debug, Serialize)]
@@ -57,7 +54,7 @@ pub struct Manifest {
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    statements: Vec<Statement>,
+    statements: Vec<Definition>,
     operations: Vec<Operation>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     schedules: Vec<Schedule>,
@@ -67,6 +64,9 @@ pub struct Manifest {
     headers: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     response_headers: Vec<String>,
+    /// What is wrong with it that the gateway cannot see.
+    #[serde(skip)]
+    faults: Vec<String>,
 }
 
 impl Manifest {
@@ -87,13 +87,16 @@ impl Manifest {
             schemas: Map::new(),
             headers: Vec::new(),
             response_headers: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
-    /// Declare a collection of documents.
+    /// Declare collections and statements: what a [`declare!`](crate::declare) lists.
     #[must_use]
-    pub fn collection(mut self, collection: Collection) -> Self {
-        self.collections.push(collection);
+    pub fn storage(mut self, declared: &[&dyn Declare]) -> Self {
+        for one in declared {
+            one.declare(&mut self);
+        }
         self
     }
 
@@ -104,41 +107,44 @@ impl Manifest {
         self
     }
 
-    /// Declare an integer setting with its default. A count can name it as its limit.
-    #[must_use]
-    pub fn integer_setting(self, name: &str, default: i64) -> Self {
-        self.setting(name, json!({"type": "integer", "default": default}))
-    }
-
-    /// Declare a setting by a JSON Schema (2020-12) with a `default` that satisfies it. The operator
-    /// sets it for each tenant, and [`settings`](crate::settings) reads it.
+    /// Declare the settings that an operator can make for each tenant, by the type that
+    /// [`settings`](crate::settings) reads them into. `Default` says what each is where the
+    /// operator says nothing. A count can name one as its limit.
     ///
     /// ```
-    /// # use loggia_plugin_sdk::manifest::Manifest;
-    /// # use serde_json::json;
-    /// Manifest::new("notes", "0.1.0", "Notes.")
-    ///     .setting("color", json!({"enum": ["red", "blue"], "default": "red"}))
-    ///     .setting("days", json!({"type": "integer", "minimum": 1, "default": 90}));
+    /// use loggia_plugin_sdk::manifest::Manifest;
+    /// use loggia_plugin_sdk::schemars::{self, JsonSchema};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Deserialize, JsonSchema, Serialize)]
+    /// #[serde(deny_unknown_fields)]
+    /// struct Settings {
+    ///     /// The most notes that a tenant can have; 0 for no limit.
+    ///     max_notes: u32,
+    /// }
+    ///
+    /// impl Default for Settings {
+    ///     fn default() -> Self {
+    ///         Self { max_notes: 1_000 }
+    ///     }
+    /// }
+    ///
+    /// let manifest = Manifest::new("notes", "0.1.0", "Notes.").settings::<Settings>();
     /// ```
     #[must_use]
-    pub fn setting(mut self, name: &str, schema: Value) -> Self {
-        let settings =
-            self.settings.get_or_insert_with(|| json!({"type": "object", "properties": {}}));
-        settings["properties"][name] = schema;
-        self
-    }
-
-    /// Declare a query.
-    #[must_use]
-    pub fn statement(mut self, statement: Statement) -> Self {
-        self.statements.push(statement);
-        self
-    }
-
-    /// Declare a route.
-    #[must_use]
-    pub fn operation(mut self, operation: Operation) -> Self {
-        self.operations.push(operation);
+    pub fn settings<T: Default + JsonSchema + Serialize>(mut self) -> Self {
+        let mut schema = Shape::inline::<T>().into_schema().unwrap_or_else(|| json!({}));
+        match serde_json::to_value(T::default()) {
+            Ok(Value::Object(defaults)) => {
+                for (name, default) in defaults {
+                    schema["properties"][name]["default"] = default;
+                }
+                // Each has a default, so none must be given.
+                schema.as_object_mut().map(|schema| schema.remove("required"));
+                self.settings = Some(schema);
+            }
+            _ => self.faults.push("settings: they must be an object".to_owned()),
+        }
         self
     }
 
@@ -172,10 +178,28 @@ impl Manifest {
         self
     }
 
-    /// The document that the gateway reads.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("a manifest is made of text, numbers and lists")
+    pub(crate) fn operation(mut self, operation: Operation) -> Self {
+        self.operations.push(operation);
+        self
+    }
+
+    pub(crate) fn add_statement(&mut self, statement: Definition) {
+        self.statements.push(statement);
+    }
+
+    /// Add a collection whose bodies have this shape.
+    pub(crate) fn add_collection(&mut self, collection: Collection, shape: Shape) {
+        self.faults.extend(collection.faults(&shape));
+        self.collections.push(collection.or_schema(shape));
+    }
+
+    /// The document that the gateway reads, or what is wrong with it.
+    pub(crate) fn into_json(self) -> Result<String, Vec<String>> {
+        if self.faults.is_empty() {
+            Ok(serde_json::to_string(&self).expect("a manifest is made of text, numbers and lists"))
+        } else {
+            Err(self.faults)
+        }
     }
 }
 
@@ -183,30 +207,73 @@ impl Manifest {
 mod tests {
     use super::*;
 
-    fn json(manifest: &Manifest) -> Value {
-        serde_json::from_str(&manifest.to_json()).expect("a manifest is JSON")
+    fn json(manifest: Manifest) -> Value {
+        serde_json::from_str(&manifest.into_json().unwrap()).expect("a manifest is JSON")
+    }
+
+    #[derive(JsonSchema, Serialize)]
+    struct Settings {
+        max_notes: u32,
+        color: Color,
+    }
+
+    #[derive(JsonSchema, Serialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Color {
+        Red,
+    }
+
+    impl Default for Settings {
+        fn default() -> Self {
+            Self { max_notes: 100, color: Color::Red }
+        }
+    }
+
+    crate::declare! { STORAGE:
+        const NOTE: crate::Collection = collection("note").with(note);
+
+        const LIST: crate::Select = select("list", "SELECT id FROM note")
+            .conditions(&["title = :title"])
+            .orders(&[("-updatedAt", "_updated_at DESC"), ("oldest", "_updated_at")]);
+
+        const CLAIM: crate::Update = update("claim", "note")
+            .set(&[("title", "'claimed'")])
+            .filter("title = 'free'")
+            .order("id")
+            .skip_locked()
+            .expires("never");
+
+        const CLEAR: crate::Delete = delete("clear", "note").conditions(&["title = :title"]);
+
+        const ALL: crate::Scope = scope("all", "note");
+    }
+
+    crate::declare! { BIN_ALONE:
+        const BIN: crate::Collection = collection("bin").with(Collection::expires);
+    }
+
+    fn note(note: Collection) -> Collection {
+        note.schema_version(2)
+            .field("title", FieldType::Text)
+            .field_at("author", FieldType::Text, &["/meta/author"])
+            .field_at("tags", FieldType::Texts, &["/tags", "/meta/tags"])
+            .index("newest", &["-_updated_at"])
+            .unique_index("one_title", &["title"])
+            .index_where("by_ann", &["title"], json!({"author": ["ann", null]}))
+            .long_text("text", "/content/text", 65_536)
+            .contains_index("tags", "tags")
+            .search_index("words", &["title", "/turns/*/text"])
+            .unique_index_where("of_ann", &["-title"], json!({"author": ["ann"]}))
+            .reference("folder", "author", "bin", OnDelete::Restrict)
+            .schema(json!({"required": ["title"]}))
+            .ttl_seconds(60)
     }
 
     fn full() -> Manifest {
         Manifest::new("notes", "1.2.3", "Notes.")
-            .collection(
-                Collection::new("note")
-                    .schema_version(2)
-                    .field("title", FieldType::Text)
-                    .field_at("author", FieldType::Text, &["/meta/author"])
-                    .field_at("tags", FieldType::Texts, &["/tags", "/meta/tags"])
-                    .index("newest", &["-_updated_at"])
-                    .unique_index("one_title", &["title"])
-                    .index_where("by_ann", &["title"], json!({"author": ["ann", null]}))
-                    .long_text("text", "/content/text", 65_536)
-                    .contains_index("tags", "tags")
-                    .search_index("words", &["title", "/turns/*/text"])
-                    .unique_index_where("of_ann", &["-title"], json!({"author": ["ann"]}))
-                    .reference("folder", "author", "bin", OnDelete::Restrict)
-                    .schema(json!({"required": ["title"]}))
-                    .ttl_seconds(60),
-            )
-            .integer_setting("max_notes", 100)
+            .storage(STORAGE)
+            .storage(BIN_ALONE)
+            .settings::<Settings>()
             .count(
                 Count::new("notes")
                     .collection("note")
@@ -214,13 +281,6 @@ mod tests {
                     .sum("size")
                     .only("title", json!(["a", null]))
                     .limit("max_notes"),
-            )
-            .collection(Collection::new("bin").expires())
-            .statement(
-                Statement::select("list", "SELECT id FROM note")
-                    .condition("title = :title")
-                    .order("newest", "_updated_at DESC")
-                    .order("oldest", "_updated_at"),
             )
             .operation(
                 Operation::post("add-note", "/notes", "Add a note.")
@@ -240,7 +300,6 @@ mod tests {
             .schema("note", json!({"type": "object"}))
             .header("x-note")
             .response_header("deprecation")
-            .setting("color", json!({"enum": ["red"], "default": "red"}))
             .schedule(Schedule::every("1m", "add-note").when_due("note", "at"))
             .schedule(Schedule::every("24h", "add-note"))
     }
@@ -250,11 +309,11 @@ mod tests {
         let schema: Value = serde_json::from_str(include_str!("../../wit/manifest.schema.json"))
             .expect("the schema is JSON");
         let smallest = Manifest::new("notes", "0.1.0", "Notes.")
-            .collection(Collection::new("note"))
+            .storage(BIN_ALONE)
             .operation(Operation::delete("delete-note", "/notes/{id}", "Delete a note."));
         for manifest in [full(), smallest] {
             assert_eq!(
-                jsonschema::validate(&schema, &json(&manifest)).map_err(|f| f.to_string()),
+                jsonschema::validate(&schema, &json(manifest)).map_err(|f| f.to_string()),
                 Ok(())
             );
         }
@@ -300,14 +359,23 @@ mod tests {
             "settings": {
                 "type": "object",
                 "properties": {
-                    "max_notes": {"type": "integer", "default": 100},
-                    "color": {"enum": ["red"], "default": "red"},
+                    "max_notes": {"type": "integer", "format": "uint32", "minimum": 0, "default": 100},
+                    "color": {"type": "string", "enum": ["red"], "default": "red"},
                 },
             },
-            "statements": [{
-                "name": "list", "select": "SELECT id FROM note", "where": ["title = :title"],
-                "order": {"newest": "_updated_at DESC", "oldest": "_updated_at"},
-            }],
+            "statements": [
+                {
+                    "name": "list", "select": "SELECT id FROM note", "where": ["title = :title"],
+                    "order": {"updated-at-desc": "_updated_at DESC", "oldest": "_updated_at"},
+                },
+                {
+                    "name": "claim", "update": "note", "set": {"title": "'claimed'"},
+                    "where": "title = 'free'", "order": {"only": "id"}, "locked": "skip",
+                    "expires": "never",
+                },
+                {"name": "clear", "delete": "note", "where": ["title = :title"]},
+                {"name": "all", "scope": "note"},
+            ],
             "operations": [{
                 "name": "add-note", "method": "POST", "path": "/notes", "summary": "Add a note.",
                 "role": "admin", "mode": "autocommit",
@@ -341,6 +409,37 @@ mod tests {
             "headers": ["x-note"],
             "response_headers": ["deprecation"],
         });
-        assert_eq!(json(&full()), expected);
+        assert_eq!(json(full()), expected);
+    }
+
+    #[test]
+    fn a_field_that_the_type_lacks_is_a_fault() {
+        #[derive(JsonSchema)]
+        #[expect(dead_code, reason = "only its shape is looked at")]
+        struct Note {
+            title: String,
+        }
+
+        crate::declare! { NOTES_ALONE:
+            const NOTES: crate::Collection<Note> = collection("note").with(|note| {
+                note.field("title", FieldType::Integer).field("text", FieldType::Text)
+            });
+        }
+
+        let faults = Manifest::new("notes", "0.1.0", "Notes.").storage(NOTES_ALONE).into_json();
+        let expected = [
+            "collection note, field title: it is something else than Integer in Note",
+            "collection note, field text: it leads to a member text that Note has not: title",
+        ];
+        assert_eq!(faults.unwrap_err(), expected);
+    }
+
+    #[test]
+    fn a_page_is_declared_by_its_statement() {
+        let operation = Operation::get("list-notes", "/notes", "List.").pages(&LIST);
+        let declared = serde_json::to_value(operation).unwrap();
+        assert_eq!(declared["params"]["order"]["enum"], json!(["-updatedAt", "oldest"]));
+        assert_eq!(declared["params"]["order"]["default"], "-updatedAt");
+        assert_eq!(declared["params"]["limit"]["maximum"], 1_000);
     }
 }

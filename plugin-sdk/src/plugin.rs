@@ -1,26 +1,19 @@
 //! Where the gateway enters a plugin.
 
 use crate::bindings::exports::loggia::plugin::handler;
+use crate::log;
 use crate::manifest::Manifest;
-use crate::problem::Failure;
 use crate::request::Request;
-use crate::response::Response;
+use crate::route::{self, Route};
 
 /// What a plugin provides. [`export!`](crate::export) hands it to the gateway.
 pub trait Plugin {
-    /// What the plugin declares. It is asked for when the plugin is built and when it is loaded;
-    /// no storage call and no log line can be made then.
-    fn manifest() -> Manifest;
+    /// The requests that it answers, each with its handler.
+    const ROUTES: &'static [Route];
 
-    /// Answer one request. `Ok` commits what was written, whatever the status; `Err` undoes it.
-    ///
-    /// It may run several times for one request: all that it does must go through the storage
-    /// calls.
-    ///
-    /// # Errors
-    /// A problem for the client, or the wish to be run again: after a lost race, or when
-    /// something has changed.
-    fn handle(request: Request) -> Result<Response, Failure>;
+    /// What else the plugin declares. It is asked for when the plugin is built and when it is
+    /// loaded; no storage call and no log line can be made then.
+    fn manifest() -> Manifest;
 
     /// Bring a body that was written under an older
     /// [`schema_version`](crate::manifest::Collection::schema_version) of a collection up to the
@@ -35,13 +28,39 @@ pub trait Plugin {
     }
 }
 
+/// The manifest of a plugin with its routes, as the gateway reads it: for a test.
+///
+/// ```
+/// # use loggia_plugin_sdk::{Failure, Plugin, Response, Route, manifest::Manifest};
+/// # struct Notes;
+/// # impl Plugin for Notes {
+/// #     const ROUTES: &'static [Route] =
+/// #         &[Route::get("nothing", "/nothing", "Do nothing.", |_| Ok(Response::empty(204)))];
+/// #     fn manifest() -> Manifest { Manifest::new("notes", "0.1.0", "Notes.") }
+/// # }
+/// let manifest = loggia_plugin_sdk::describe::<Notes>()?;
+/// assert!(manifest.starts_with(r#"{"name":"notes""#));
+/// # Ok::<(), Vec<String>>(())
+/// ```
+///
+/// # Errors
+/// What is declared and cannot be: all faults at once. The gateway finds more, when the plugin is
+/// built and when it is loaded.
+pub fn describe<P: Plugin>() -> Result<String, Vec<String>> {
+    let operations = P::ROUTES.iter().map(Route::operation);
+    operations.fold(P::manifest(), Manifest::operation).into_json()
+}
+
 impl<P: Plugin> handler::Guest for P {
     fn describe() -> String {
-        P::manifest().to_json()
+        describe::<P>().unwrap_or_else(|faults| serde_json::json!({"faults": faults}).to_string())
     }
 
     fn handle(request: handler::Request) -> Result<handler::Response, handler::Failure> {
-        P::handle(Request::from(request)).map(Into::into).map_err(Into::into)
+        log::on_panic();
+        let operation = request.operation.clone();
+        let request = |path| Request::new(request, path);
+        route::dispatch(P::ROUTES, request, &operation).map(Into::into).map_err(Into::into)
     }
 
     fn upgrade(collection: String, from: u32, bodies: Vec<String>) -> Vec<Result<String, String>> {
@@ -53,15 +72,16 @@ impl<P: Plugin> handler::Guest for P {
 /// it:
 ///
 /// ```
-/// # use loggia_plugin_sdk::{Failure, Plugin, Request, Response, manifest::Manifest};
+/// # use loggia_plugin_sdk::{Plugin, Response, Route, manifest::Manifest};
 /// struct Notes;
 ///
 /// loggia_plugin_sdk::export!(Notes);
 ///
 /// impl Plugin for Notes {
 ///     // …
+/// #   const ROUTES: &'static [Route] =
+/// #       &[Route::get("nothing", "/nothing", "Do nothing.", |_| Ok(Response::empty(204)))];
 /// #   fn manifest() -> Manifest { Manifest::new("notes", "0.1.0", "Notes.") }
-/// #   fn handle(_: Request) -> Result<Response, Failure> { Ok(Response::empty(204)) }
 /// }
 /// # fn main() {}
 /// ```

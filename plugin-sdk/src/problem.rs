@@ -111,11 +111,11 @@ pub enum Failure {
 /// instance, no connection and no lock meanwhile.
 ///
 /// ```no_run
-/// # use loggia_plugin_sdk::{Collection, Failure, Request, Response, Wait};
-/// # const NOTES: Collection = Collection::new("note");
+/// # use loggia_plugin_sdk::{Collection, Failure, Request, Response, Wait, declare};
+/// # declare! { STORAGE: const NOTES: Collection = collection("note"); }
 /// fn get(request: &Request) -> Result<Response, Failure> {
 ///     let end = request.received_at().plus_seconds(20);
-///     match NOTES.get_json(request.path_param(0))? {
+///     match NOTES.get_json(request.path("id"))? {
 ///         Some(note) => Ok(Response::json(200, note.body)),
 ///         None if request.now() < end => Err(Wait::for_change(&["note"], end).into()),
 ///         None => Ok(Response::empty(204)),

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use crate::bindings::exports::loggia::plugin::handler;
 use crate::conditions::Conditions;
 use crate::problem::{Failure, Problem};
-use crate::storage::{Collection, Precondition};
+use crate::route::place_of;
+use crate::storage::{Collection, Page, Precondition};
 use crate::timestamp::Timestamp;
 use crate::uuid;
 
@@ -18,24 +19,34 @@ pub use handler::Principal;
 #[derive(Debug)]
 pub struct Request {
     raw: handler::Request,
+    /// The path of its route, which names the parameters.
+    path: &'static str,
     /// How many ids were made.
     uuids: Cell<u64>,
 }
 
 impl Request {
+    pub(crate) fn new(raw: handler::Request, path: &'static str) -> Self {
+        Self { raw, path, uuids: Cell::new(0) }
+    }
+
     /// The name of the operation in the manifest.
     #[must_use]
     pub fn operation(&self) -> &str {
         &self.raw.operation
     }
 
-    /// The decoded value of a parameter of the path, counted from 0.
+    /// The decoded value of a parameter of the route's path, by its name there: `id` of
+    /// `/notes/{id}`.
     ///
     /// # Panics
-    /// The operation's path has no such parameter.
+    /// The path has no such parameter.
     #[must_use]
-    pub fn path_param(&self, place: usize) -> &str {
-        &self.raw.path_params[place]
+    pub fn path(&self, name: &str) -> &str {
+        match place_of(name, self.path) {
+            Some(place) => &self.raw.path_params[place],
+            None => panic!("the path {} has no parameter {name}", self.path),
+        }
     }
 
     /// The first value of a parameter of the query. Defaults of the manifest are filled in.
@@ -47,6 +58,23 @@ impl Request {
     /// All values of a parameter that may be repeated.
     pub fn query_all(&self, name: &str) -> impl Iterator<Item = &str> {
         values(&self.raw.query, name)
+    }
+
+    /// The page that the query asks for, of an operation that declares
+    /// [`pages`](crate::manifest::Operation::pages): by `limit`, `offset`, `order`, `cursor` and
+    /// `total`.
+    ///
+    /// # Errors
+    /// 400 `invalid-parameter`, where the manifest declares one of these as something else.
+    pub fn page(&self) -> Result<Page, Failure> {
+        let first = Page::default();
+        Ok(Page {
+            limit: self.query_as("limit")?.unwrap_or(first.limit),
+            offset: self.query_as("offset")?.unwrap_or(first.offset),
+            order: self.query("order").map(str::to_owned),
+            after: self.query("cursor").map(str::to_owned),
+            total: self.query_as("total")?.unwrap_or(first.total),
+        })
     }
 
     /// A parameter of the query as another type.
@@ -144,9 +172,10 @@ impl Request {
     ///
     /// ```no_run
     /// # use loggia_plugin_sdk::{Collection, Failure, Request, Response};
-    /// # const NOTES: Collection<String> = Collection::new("note");
+    /// # loggia_plugin_sdk::declare! { STORAGE:
+    /// # const NOTES: Collection = collection("note"); }
     /// fn delete(request: &Request) -> Result<Response, Failure> {
-    ///     let id = request.path_param(0);
+    ///     let id = request.path("id");
     ///     NOTES.delete(id).when(request.precondition(&NOTES, id)?).run()?;
     ///     Ok(Response::empty(204))
     /// }
@@ -170,12 +199,6 @@ impl Request {
     }
 }
 
-impl From<handler::Request> for Request {
-    fn from(raw: handler::Request) -> Self {
-        Self { raw, uuids: Cell::new(0) }
-    }
-}
-
 fn values<'a>(pairs: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
     pairs.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
 }
@@ -186,7 +209,7 @@ mod tests {
 
     fn request(body: &str) -> Request {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        Request::from(handler::Request {
+        let raw = handler::Request {
             operation: "get-note".to_owned(),
             path_params: vec!["a/b".to_owned()],
             query: vec![pair("tag", "x"), pair("limit", "50"), pair("tag", "y")],
@@ -197,13 +220,14 @@ mod tests {
             now: 2,
             entropy: (3, 4),
             attributes: vec![pair("trace-id", "t")],
-        })
+        };
+        Request::new(raw, "/notes/{id}")
     }
 
     #[test]
     fn parameters_are_found_by_name() {
         let request = request("");
-        assert_eq!(request.path_param(0), "a/b");
+        assert_eq!(request.path("id"), "a/b");
         assert_eq!(request.query("tag"), Some("x"));
         assert_eq!(request.query_all("tag").collect::<Vec<_>>(), ["x", "y"]);
         assert_eq!(request.query_as::<u32>("limit"), Ok(Some(50)));

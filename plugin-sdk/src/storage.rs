@@ -6,15 +6,20 @@
 //! changed since: a rule holds only where a [`Precondition`] or a unique index holds it.
 //!
 //! ```no_run
-//! use loggia_plugin_sdk::{Collection, Expiry, Failure, Precondition, Request};
+//! use loggia_plugin_sdk::manifest::FieldType;
+//! use loggia_plugin_sdk::schemars::{self, JsonSchema};
+//! use loggia_plugin_sdk::{Collection, Expiry, Failure, Precondition, Request, declare};
 //! use serde::{Deserialize, Serialize};
 //!
-//! #[derive(Deserialize, Serialize)]
+//! #[derive(Deserialize, JsonSchema, Serialize)]
 //! struct Note {
 //!     title: String,
 //! }
 //!
-//! const NOTES: Collection<Note> = Collection::new("note");
+//! declare! { STORAGE:
+//!     const NOTES: Collection<Note> = collection("note")
+//!         .with(|note| note.field("title", FieldType::Text).expires());
+//! }
 //!
 //! fn example(request: &Request, note: &Note) -> Result<(), Failure> {
 //!     NOTES.put("a", note).run()?; // Whatever is there.
@@ -30,19 +35,26 @@
 //! }
 //! ```
 
+mod args;
 pub mod checkpoint;
 mod collection;
+mod declare;
 mod select;
+mod statement;
 mod sweep;
 mod update;
 mod write;
 
+pub use self::args::Json;
+pub(crate) use self::args::TIMESTAMP;
 pub use self::collection::{Collection, Document};
-pub use self::select::{Select, select};
+pub use self::declare::Declare;
+pub use self::select::{Rows, Select};
+pub(crate) use self::statement::Definition;
 pub use self::sweep::sweep;
-pub use self::update::{DeleteWhere, UpdateWhere, delete_where, update_where};
+pub use self::update::{Delete, Scope, Update};
 pub use self::write::{Write, apply};
-pub use crate::bindings::loggia::plugin::storage::{Page, Rows};
+pub use crate::bindings::loggia::plugin::storage::Page;
 pub use crate::bindings::loggia::plugin::types::{
     Error, Expiry, Fault, Mismatch, Outcome, Precondition, Value, Version, Written,
 };

@@ -6,12 +6,17 @@
 //! more forms), and that check is the larger part of a parser. The crate jiff, which the gateway
 //! uses, makes a module 280 kB larger.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use crate::storage::TIMESTAMP;
+
+const MICROS_PER_MILLISECOND: i64 = 1_000;
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -41,6 +46,24 @@ impl Timestamp {
     #[must_use]
     pub const fn as_micros(self) -> i64 {
         self.0
+    }
+
+    /// The time so many milliseconds after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(MICROS_PER_MILLISECOND))
+    }
+
+    /// Whole milliseconds since 1970-01-01T00:00:00Z; negative before.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0.div_euclid(MICROS_PER_MILLISECOND)
+    }
+
+    /// The time so many milliseconds later, or earlier when negative.
+    #[must_use]
+    pub const fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis.saturating_mul(MICROS_PER_MILLISECOND)))
     }
 
     /// The time so many seconds later, or earlier when negative.
@@ -73,7 +96,7 @@ impl FromStr for Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.div_euclid(MICROS_PER_SECOND);
-        let milliseconds = self.0.rem_euclid(MICROS_PER_SECOND) / 1_000;
+        let milliseconds = self.0.rem_euclid(MICROS_PER_SECOND) / MICROS_PER_MILLISECOND;
         let (year, month, day) = date_of(seconds.div_euclid(SECONDS_PER_DAY));
         let second_of_day = seconds.rem_euclid(SECONDS_PER_DAY);
         let (hour, minute, second) =
@@ -87,7 +110,25 @@ impl fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            return serializer.collect_str(self);
+        }
+        // As an argument of a statement, it keeps its microseconds.
+        serializer.serialize_newtype_struct(TIMESTAMP, &self.0)
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
     }
 }
 

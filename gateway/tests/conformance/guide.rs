@@ -3,7 +3,7 @@
 //!
 //! A block `sh` is run in a shell; the block behind it is what it prints, line by line in this
 //! order, where `…` stands for anything. `sh background` is run beside what follows, until
-//! `<!-- stop -->`. A block `diff FILE` is a change of a file.
+//! `<!-- stop -->`. A block `diff FILE` is a change of a file, in one or more places with `@@` between.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -143,15 +143,18 @@ impl Author {
     /// Change a file, and wait until `loggia dev` has served it, where that runs.
     fn change(&mut self, file: &str, diff: &str) {
         let path = self.folder.path().join(file);
-        let before = std::fs::read_to_string(&path).unwrap();
-        let side = |sign: char| -> String {
-            let lines = diff.lines().filter(|line| line.starts_with([sign, ' ']));
-            lines.map(|line| format!("{}\n", &line[1..])).collect()
-        };
-        let (old, new) = (side('-'), side('+'));
-        assert_eq!(before.matches(&old).count(), 1, "{file} does not have once:\n{old}");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for hunk in diff.split("@@\n") {
+            let side = |sign: char| -> String {
+                let lines = hunk.lines().filter(|line| line.starts_with([sign, ' ']));
+                lines.map(|line| format!("{}\n", &line[1..])).collect()
+            };
+            let (old, new) = (side('-'), side('+'));
+            assert_eq!(text.matches(&old).count(), 1, "{file} does not have once:\n{old}");
+            text = text.replace(&old, &new);
+        }
         let served = self.times_served();
-        std::fs::write(&path, before.replace(&old, &new)).unwrap();
+        std::fs::write(&path, text).unwrap();
         if self.serving.is_some() {
             self.wait_for(|author| author.times_served() > served);
             self.wait_for(|author| TcpStream::connect(author.address).is_ok());

@@ -1,9 +1,14 @@
 //! A kind of documents, with its fields and indexes.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// A kind of documents that the plugin stores.
+use super::Shape;
+
+/// The declaration of a kind of documents that the plugin stores: what
+/// [`Collection::with`](crate::Collection::with) gets and gives.
 #[derive(Clone, Debug, Serialize)]
 pub struct Collection {
     name: String,
@@ -11,6 +16,9 @@ pub struct Collection {
     schema_version: Option<u32>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     fields: Map<String, Value>,
+    /// The types of the fields.
+    #[serde(skip)]
+    types: BTreeMap<String, FieldType>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     indexes: Vec<Index>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -65,13 +73,12 @@ struct Index {
 }
 
 impl Collection {
-    /// Begin a collection; its name is of lower-case words with underscores between them.
-    #[must_use]
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             schema_version: None,
             fields: Map::new(),
+            types: BTreeMap::new(),
             indexes: Vec::new(),
             references: Vec::new(),
             schema: None,
@@ -90,27 +97,24 @@ impl Collection {
 
     /// Declare that the member of this name, at the top of the body, is a typed column.
     #[must_use]
-    pub fn field(mut self, name: &str, field_type: FieldType) -> Self {
-        self.fields.insert(name.to_owned(), json!(field_type));
-        self
+    pub fn field(self, name: &str, field_type: FieldType) -> Self {
+        self.add_field(name, field_type, json!(field_type))
     }
 
     /// Declare a typed column for a member deeper in the body, by JSON Pointers: the first that
     /// exists counts.
     #[must_use]
-    pub fn field_at(mut self, name: &str, field_type: FieldType, paths: &[&str]) -> Self {
+    pub fn field_at(self, name: &str, field_type: FieldType, paths: &[&str]) -> Self {
         let path = if let [path] = paths { json!(path) } else { json!(paths) };
-        self.fields.insert(name.to_owned(), json!({"type": field_type, "path": path}));
-        self
+        self.add_field(name, field_type, json!({"type": field_type, "path": path}))
     }
 
     /// Declare a column of text that may be longer than 2,048 bytes, by a JSON Pointer. It cannot
     /// stand in an index by order.
     #[must_use]
-    pub fn long_text(mut self, name: &str, path: &str, max_bytes: u32) -> Self {
+    pub fn long_text(self, name: &str, path: &str, max_bytes: u32) -> Self {
         let field = json!({"type": FieldType::Text, "path": path, "max_bytes": max_bytes});
-        self.fields.insert(name.to_owned(), field);
-        self
+        self.add_field(name, FieldType::Text, field)
     }
 
     /// Index these fields in this order; a leading `-` means descending.
@@ -163,7 +167,8 @@ impl Collection {
         self
     }
 
-    /// Demand that every body that is written satisfies a JSON Schema (2020-12).
+    /// Demand that every body that is written satisfies this JSON Schema (2020-12), instead of the
+    /// one that follows from the type of the bodies.
     #[must_use]
     pub fn schema(mut self, schema: Value) -> Self {
         self.schema = Some(schema);
@@ -199,6 +204,37 @@ impl Collection {
     #[must_use]
     pub fn search_index(self, name: &str, texts: &[&str]) -> Self {
         self.add_index(Index { search: owned(texts), ..Index::new(name) })
+    }
+
+    /// What is wrong with fields of bodies of this shape.
+    pub(super) fn faults(&self, shape: &Shape) -> Vec<String> {
+        let of_field = |(name, declared): (&String, &Value)| {
+            let own = format!("/{name}");
+            let pointers = match declared.get("path") {
+                Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+                Some(Value::String(one)) => vec![one.as_str()],
+                _ => vec![own.as_str()],
+            };
+            let field_type = self.types.get(name).copied()?;
+            // Where one of several leads somewhere, it may be the one that counts.
+            let faults: Option<Vec<String>> =
+                pointers.iter().map(|pointer| shape.fault_of(pointer, field_type)).collect();
+            let fault = faults?.pop()?;
+            Some(format!("collection {}, field {name}: it {fault}", self.name))
+        };
+        self.fields.iter().filter_map(of_field).collect()
+    }
+
+    /// With the schema of the bodies' shape, where none was declared.
+    pub(super) fn or_schema(mut self, shape: Shape) -> Self {
+        self.schema = self.schema.or_else(|| shape.into_schema());
+        self
+    }
+
+    fn add_field(mut self, name: &str, field_type: FieldType, declared: Value) -> Self {
+        self.fields.insert(name.to_owned(), declared);
+        self.types.insert(name.to_owned(), field_type);
+        self
     }
 
     fn add_index(mut self, index: Index) -> Self {

@@ -9,14 +9,17 @@ use serde_json::{Map, Value};
 /// the name of each field that is added up.
 ///
 /// ```
-/// use loggia_plugin_sdk::manifest::{Collection, Count, FieldType, Manifest, Statement};
+/// use loggia_plugin_sdk::manifest::{Count, FieldType, Manifest};
+/// use loggia_plugin_sdk::{Collection, Select, declare};
+///
+/// declare! { STORAGE:
+///     const JOBS: Collection = collection("job").with(|job| job.field("state", FieldType::Text));
+///     const STATS: Select = select("stats", "SELECT state, documents FROM count_by_state");
+/// }
 ///
 /// let manifest = Manifest::new("jobs", "0.1.0", "Jobs.")
-///     .collection(Collection::new("job").field("state", FieldType::Text))
-///     .integer_setting("max_jobs", 10_000)
-///     .count(Count::new("by_state").collection("job").by("state"))
-///     .count(Count::new("all").collection("job").limit("max_jobs"))
-///     .statement(Statement::select("stats", "SELECT state, documents FROM count_by_state"));
+///     .storage(STORAGE)
+///     .count(Count::new("by_state").collection("job").by("state"));
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Count {

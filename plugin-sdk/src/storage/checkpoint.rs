@@ -1,16 +1,25 @@
 //! Checkpoints: consistent copies of documents, kept by the gateway, restored as a whole.
 //!
-//! A checkpoint is made of `scope` statements of the manifest, each of another collection. A list of
-//! them is a `select` statement over the relation `checkpoint`.
+//! A checkpoint is made of parts, each by a [`Scope`](super::Scope) of another collection. A list of
+//! them is a [`Select`](super::Select) over the relation `checkpoint`.
 //!
 //! ```no_run
-//! use loggia_plugin_sdk::checkpoint::{self, Scope};
-//! use loggia_plugin_sdk::{Failure, Request, Response};
+//! use loggia_plugin_sdk::{Failure, Request, Response, Scope, checkpoint, declare};
+//! use serde::Serialize;
+//!
+//! #[derive(Serialize)]
+//! struct Of<'a> {
+//!     network: &'a str,
+//! }
+//!
+//! declare! { STORAGE:
+//!     const GROUPS: Scope<Of<'_>> = scope("groups", "group").filter("network = :network");
+//! }
 //!
 //! fn snapshot(request: &Request) -> Result<Response, Failure> {
-//!     let network = request.path_param(0);
-//!     let scopes = [Scope::new("groups").arg("network", network)];
-//!     let made = checkpoint::create(network, "before the change", "{}", &scopes)?;
+//!     let network = request.path("network");
+//!     let parts = [GROUPS.of(&Of { network })?];
+//!     let made = checkpoint::create(network, "before the change", "{}", &parts)?;
 //!     let changed = checkpoint::diff(&made.id, None, None, 100)?;
 //!     assert!(changed.is_empty());
 //!     checkpoint::restore(&made.id)?;
@@ -18,31 +27,23 @@
 //! }
 //! ```
 
-use super::{Error, Value};
+use super::Error;
+use super::args::Args;
 use crate::bindings::loggia::plugin::checkpoints;
 pub use crate::bindings::loggia::plugin::checkpoints::{Checkpoint, Difference, DifferenceKind};
 pub use crate::bindings::loggia::plugin::types::Document;
 
-/// The documents that a `scope` statement of the manifest selects.
+/// The documents that a [`Scope`](super::Scope) names.
 #[derive(Clone, Debug)]
-pub struct Scope(checkpoints::Scope);
+pub struct Part(checkpoints::Scope);
 
-impl Scope {
-    /// A scope by the name of its statement.
-    #[must_use]
-    pub fn new(statement: &str) -> Self {
-        Self(checkpoints::Scope { statement: statement.to_owned(), args: Vec::new() })
-    }
-
-    /// Give a parameter.
-    #[must_use]
-    pub fn arg(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.args.push((name.to_owned(), value.into()));
-        self
+impl Part {
+    pub(super) fn new(statement: &str, args: Args) -> Self {
+        Self(checkpoints::Scope { statement: statement.to_owned(), args })
     }
 }
 
-/// Copy what the scopes hold, as of one instant. The metadata is the text of a JSON object.
+/// Copy the documents of the parts, as of one instant. The metadata is the text of a JSON object.
 ///
 /// # Errors
 /// The call failed; nothing was copied.
@@ -50,9 +51,9 @@ pub fn create(
     subject: &str,
     label: &str,
     metadata: &str,
-    scopes: &[Scope],
+    parts: &[Part],
 ) -> Result<Checkpoint, Error> {
-    let scopes: Vec<checkpoints::Scope> = scopes.iter().map(|scope| scope.0.clone()).collect();
+    let scopes: Vec<checkpoints::Scope> = parts.iter().map(|part| part.0.clone()).collect();
     checkpoints::create(subject, label, metadata, &scopes)
 }
 
@@ -84,7 +85,7 @@ pub fn diff(
     checkpoints::diff(from, to, after, limit)
 }
 
-/// Make the scopes hold exactly the bodies and times to live that they held then; says how many
+/// Make its parts hold exactly the bodies and times to live that they held then; says how many
 /// documents were written or deleted.
 ///
 /// # Errors

@@ -1,25 +1,28 @@
 //! A declared collection, and the documents that are read from it.
 
-use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Error, Precondition, Version, Write, Written};
+use super::{Declare, Error, Precondition, Version, Write, Written};
 use crate::Timestamp;
 use crate::bindings::loggia::plugin::storage;
 use crate::bindings::loggia::plugin::types::{self, Change};
+use crate::manifest::{self, Manifest, Shape};
 
 /// A collection of the manifest whose bodies have the type `T`.
 ///
 /// The methods that end in `_json` take and give the text of the body instead: nothing is parsed,
 /// which is the fastest way to pass a document through.
 ///
-/// See the [module](crate::storage) for an example.
+/// It is declared by [`declare!`](crate::declare), with its name and, by
+/// [`with`](Self::with), its fields and indexes. See the [module](crate::storage) for an example.
 #[derive(Debug)]
 pub struct Collection<T = serde_json::Value> {
     name: &'static str,
+    with: fn(manifest::Collection) -> manifest::Collection,
     body: PhantomData<fn() -> T>,
 }
 
@@ -41,10 +44,42 @@ pub struct Document<T> {
 }
 
 impl<T> Collection<T> {
-    /// Name a collection of the manifest.
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self { name, with: |declared| declared, body: PhantomData }
+    }
+
+    /// Declare fields, indexes and more. It is called when the plugin is described, and not when a
+    /// request comes.
     #[must_use]
-    pub const fn new(name: &'static str) -> Self {
-        Self { name, body: PhantomData }
+    pub const fn with(self, with: fn(manifest::Collection) -> manifest::Collection) -> Self {
+        Self { with, ..self }
+    }
+
+    /// The same documents with bodies of another type, such as one that has only some members.
+    ///
+    /// ```
+    /// # use loggia_plugin_sdk::{Collection, declare};
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Deserialize)]
+    /// struct Title {
+    ///     title: String,
+    /// }
+    ///
+    /// declare! { STORAGE:
+    ///     const NOTES: Collection = collection("note");
+    /// }
+    ///
+    /// const TITLES: Collection<Title> = NOTES.of();
+    /// ```
+    #[must_use]
+    pub const fn of<U>(&self) -> Collection<U> {
+        Collection::new(self.name)
+    }
+
+    /// Its name in statements.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Read a document with the text of its body.
@@ -85,7 +120,7 @@ impl<T: DeserializeOwned> Collection<T> {
     /// # Errors
     /// The storage call failed, or the body is not a `T`. A document that is not there is none.
     pub fn get(&self, id: &str) -> Result<Option<Document<T>>, Error> {
-        self.get_json(id)?.map(|document| self.decode(document)).transpose()
+        self.get_json(id)?.map(Document::decode).transpose()
     }
 
     /// Read documents: one item for each id, in the same order.
@@ -95,14 +130,8 @@ impl<T: DeserializeOwned> Collection<T> {
     pub fn get_many(&self, ids: &[String]) -> Result<Vec<Option<Document<T>>>, Error> {
         storage::get(self.name, ids)?
             .into_iter()
-            .map(|found| found.map(|d| self.decode(Document::from_wit(d))).transpose())
+            .map(|found| found.map(|found| Document::from_wit(found).decode()).transpose())
             .collect()
-    }
-
-    fn decode(&self, document: Document<String>) -> Result<Document<T>, Error> {
-        let body = serde_json::from_str(&document.body)
-            .map_err(|fault| other(format_args!("a body of {}: {fault}", self.name)))?;
-        Ok(document.with_body(body))
     }
 }
 
@@ -123,6 +152,13 @@ impl<T: Serialize> Collection<T> {
     }
 }
 
+impl<T: JsonSchema> Declare for Collection<T> {
+    fn declare(&self, manifest: &mut Manifest) {
+        let declared = (self.with)(manifest::Collection::new(self.name));
+        manifest.add_collection(declared, Shape::of::<T>());
+    }
+}
+
 impl<T> Document<T> {
     /// The same document with another body.
     pub fn with_body<U>(self, body: U) -> Document<U> {
@@ -132,6 +168,16 @@ impl<T> Document<T> {
 }
 
 impl Document<String> {
+    /// The same document with its body as a value.
+    ///
+    /// # Errors
+    /// The body is not a `T`.
+    pub fn decode<T: DeserializeOwned>(self) -> Result<Document<T>, Error> {
+        let body = serde_json::from_str(&self.body)
+            .map_err(|fault| Error::Other(format!("the body of {}: {fault}", self.id)))?;
+        Ok(self.with_body(body))
+    }
+
     pub(super) fn from_wit(document: types::Document) -> Self {
         Self {
             id: document.id,
@@ -145,9 +191,5 @@ impl Document<String> {
 }
 
 fn encode<B: Serialize + ?Sized>(body: &B) -> Result<String, Error> {
-    serde_json::to_string(body).map_err(|fault| other(format_args!("a body to store: {fault}")))
-}
-
-fn other(message: fmt::Arguments<'_>) -> Error {
-    Error::Other(message.to_string())
+    serde_json::to_string(body).map_err(|fault| Error::Other(format!("a body to store: {fault}")))
 }

@@ -1,63 +1,158 @@
-//! Running the statements of the manifest.
+//! Queries.
 
+use std::marker::PhantomData;
+
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Error, Page, Rows, Value};
-use crate::Timestamp;
+use super::args::to_args;
+use super::statement::{Definition, Kind, order_name};
+use super::{Declare, Error, Page};
 use crate::bindings::loggia::plugin::storage;
+use crate::manifest::Manifest;
+use crate::response::Response;
 
-/// Run a statement of the manifest by its name.
+/// A query over the plugin's collections, declared by [`declare!`](crate::declare): its name in
+/// kebab case, and one SELECT without ORDER BY and LIMIT.
+///
+/// `A` is a struct whose members are the parameters `:name`, or `()`; `R` is a row. Expressions may
+/// name declared fields and `id`, `_version`, `_created_at`, `_updated_at` and `_expires_at`.
 ///
 /// ```no_run
-/// # use loggia_plugin_sdk::{Failure, Request, Response, Page, select};
+/// use loggia_plugin_sdk::{Failure, Request, Response, Select, declare};
+/// use serde::Serialize;
+///
+/// #[derive(Serialize)]
+/// struct Filter<'a> {
+///     title: Option<&'a str>,
+/// }
+///
+/// declare! { STORAGE:
+///     const LIST: Select<Filter<'_>> = select("list", "SELECT id, title FROM note")
+///         .conditions(&["title = :title"])
+///         .orders(&[("-createdAt", "_created_at DESC"), ("title", "title")]);
+/// }
+///
 /// fn list(request: &Request) -> Result<Response, Failure> {
-///     let rows = select("list")
-///         .optional_arg("title", request.query("title"))
-///         .page(Page { after: request.query("cursor").map(str::to_owned), ..Page::default() })
-///         .run()?;
-///     Ok(Response::json(200, rows.json))
+///     let filter = Filter { title: request.query("title") };
+///     Ok(LIST.page(&filter, &request.page()?)?.answer())
 /// }
 /// ```
-pub fn select(statement: &str) -> Select<'_> {
-    Select { statement, args: Vec::new(), page: None }
+#[derive(Debug)]
+pub struct Select<A = (), R = serde_json::Value> {
+    definition: Definition,
+    types: PhantomData<fn() -> (A, R)>,
 }
 
-/// A statement with its arguments, not yet run.
-#[derive(Clone, Debug)]
-#[must_use = "a statement does nothing until it is run"]
-pub struct Select<'a> {
-    statement: &'a str,
-    args: Vec<(String, Value)>,
-    page: Option<Page>,
+impl<A, R> Select<A, R> {
+    pub(crate) const fn new(name: &'static str, sql: &'static str) -> Self {
+        Self { definition: Definition::new(name, Kind::Select(sql)), types: PhantomData }
+    }
+
+    /// Add conditions, of which each is left out when one of its parameters is not given.
+    #[must_use]
+    pub const fn conditions(self, conditions: &'static [&'static str]) -> Self {
+        Self { definition: self.definition.conditions(conditions), ..self }
+    }
+
+    /// Set the orders of pages: how a client names one, and columns of the result with an optional
+    /// DESC. The first is the default; the gateway adds the id as a tie-break.
+    ///
+    /// A name is made of letters, digits and `_`; `-` before it says that it descends. In the
+    /// manifest, which knows only kebab case, `-updatedAt` is `updated-at-desc`.
+    #[must_use]
+    pub const fn orders(self, orders: &'static [(&'static str, &'static str)]) -> Self {
+        Self { definition: self.definition.orders(orders), ..self }
+    }
+
+    /// How clients name its orders.
+    pub(crate) fn order_names(&self) -> impl Iterator<Item = &'static str> {
+        self.definition.order_names()
+    }
 }
 
-impl Select<'_> {
-    /// Give a parameter.
-    pub fn arg(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.args.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// Give a parameter if there is a value; else the conditions that use it are left out.
-    pub fn optional_arg(self, name: &str, value: Option<impl Into<Value>>) -> Self {
-        match value {
-            Some(value) => self.arg(name, value),
-            None => self,
-        }
-    }
-
-    /// Read one page. Without this: all rows that the budget allows, in the first order.
-    pub fn page(mut self, page: Page) -> Self {
-        self.page = Some(page);
-        self
-    }
-
-    /// Run it.
+impl<A: Serialize, R> Select<A, R> {
+    /// Run it for all rows that the budget allows, in the first order.
     ///
     /// # Errors
-    /// The call failed; a cursor that is not of this statement and these arguments is invalid.
-    pub fn run(self) -> Result<Rows, Error> {
-        storage::select(self.statement, &self.args, self.page.as_ref())
+    /// The call failed.
+    pub fn run(&self, args: &A) -> Result<Rows<R>, Error> {
+        self.call(args, None)
+    }
+
+    /// Run it for one page.
+    ///
+    /// # Errors
+    /// The call failed; a cursor that is not of this statement, arguments and order is invalid.
+    pub fn page(&self, args: &A, page: &Page) -> Result<Rows<R>, Error> {
+        let order = page.order.as_deref().map(order_name);
+        self.call(args, Some(&Page { order, ..page.clone() }))
+    }
+
+    fn call(&self, args: &A, page: Option<&Page>) -> Result<Rows<R>, Error> {
+        let rows = storage::select(self.definition.name, &to_args(args)?, page)?;
+        let storage::Rows { json, count, next, total } = rows;
+        Ok(Rows { json, count, next, total, row: PhantomData })
+    }
+}
+
+impl<A: Serialize, R: DeserializeOwned> Select<A, R> {
+    /// Run it for all rows that the budget allows, as values.
+    ///
+    /// # Errors
+    /// The call failed, or a row is not an `R`.
+    pub fn rows(&self, args: &A) -> Result<Vec<R>, Error> {
+        self.run(args)?.decode()
+    }
+
+    /// Run it for the first row, such as the only one with an id.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn first(&self, args: &A) -> Result<Option<R>, Error> {
+        Ok(self.rows(args)?.into_iter().next())
+    }
+}
+
+impl<A, R> Declare for Select<A, R> {
+    fn declare(&self, manifest: &mut Manifest) {
+        manifest.add_statement(self.definition);
+    }
+}
+
+/// What a [`Select`] has found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows<R = serde_json::Value> {
+    /// A JSON array of objects, ready to be put into an answer.
+    pub json: String,
+    /// How many there are in it.
+    pub count: u32,
+    /// The cursor of the next page; none after the last row.
+    pub next: Option<String>,
+    /// How many there are in all, where the page asks for that.
+    pub total: Option<u64>,
+    row: PhantomData<fn() -> R>,
+}
+
+impl<R> Rows<R> {
+    /// The answer to a list: `{"items": […], "next_cursor": …}`, and `total` where the page asks for
+    /// it. The rows go into it as they are: reading them would cost more than all else of a list.
+    #[must_use]
+    pub fn answer(&self) -> Response {
+        let items = &self.json;
+        let next = self.next.as_deref().map_or(serde_json::Value::Null, Into::into);
+        let total = self.total.map(|total| format!(r#","total":{total}"#)).unwrap_or_default();
+        Response::json(200, format!(r#"{{"items":{items},"next_cursor":{next}{total}}}"#))
+    }
+}
+
+impl<R: DeserializeOwned> Rows<R> {
+    /// The rows as values, for a handler that needs to look at them.
+    ///
+    /// # Errors
+    /// A row is not an `R`.
+    pub fn decode(&self) -> Result<Vec<R>, Error> {
+        serde_json::from_str(&self.json).map_err(|fault| Error::Other(format!("a row: {fault}")))
     }
 }
 
@@ -68,55 +163,24 @@ impl Default for Page {
     }
 }
 
-impl Rows {
-    /// The rows as values, for a handler that needs to look at them. To answer with them, put
-    /// `json` into the response as it is.
-    ///
-    /// # Errors
-    /// A row is not a `T`.
-    pub fn decode<T: DeserializeOwned>(&self) -> Result<Vec<T>, Error> {
-        serde_json::from_str(&self.json).map_err(|fault| Error::Other(format!("a row: {fault}")))
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Boolean(value)
+    fn rows(json: &str, next: Option<&str>, total: Option<u64>) -> Rows {
+        let next = next.map(str::to_owned);
+        Rows { json: json.to_owned(), count: 1, next, total, row: PhantomData }
     }
-}
 
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Integer(value)
+    #[test]
+    fn an_answer_holds_the_rows_as_they_are() {
+        let expected = Response::json(200, r#"{"items":[{"id": 1.50}],"next_cursor":null}"#);
+        assert_eq!(rows(r#"[{"id": 1.50}]"#, None, None).answer(), expected);
     }
-}
 
-impl From<f64> for Value {
-    fn from(value: f64) -> Self {
-        Self::Number(value)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl From<Timestamp> for Value {
-    fn from(value: Timestamp) -> Self {
-        Self::Timestamp(value.as_micros())
-    }
-}
-
-impl From<Vec<String>> for Value {
-    fn from(value: Vec<String>) -> Self {
-        Self::Texts(value)
+    #[test]
+    fn an_answer_holds_the_next_cursor_and_the_total() {
+        let expected = Response::json(200, r#"{"items":[],"next_cursor":"c\"1","total":7}"#);
+        assert_eq!(rows("[]", Some("c\"1"), Some(7)).answer(), expected);
     }
 }

@@ -154,6 +154,14 @@ fn unexpected() -> Error {
     Error::Other("the gateway answered a write with another outcome".to_owned())
 }
 
+impl Written {
+    /// What a PUT answers: 201 where a document was created, 200 where one was replaced.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        if self.created { 201 } else { 200 }
+    }
+}
+
 impl Expiry {
     /// The document ceases to exist at this time.
     #[must_use]

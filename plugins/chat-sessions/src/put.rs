@@ -3,15 +3,39 @@
 //! Between looking a session up and writing it, another request may write it. The write therefore
 //! demands the document that was seen, and where that is gone the rule is decided again.
 
+use loggia_plugin_sdk::manifest::Mode;
 use loggia_plugin_sdk::storage::{Error, Fault};
-use loggia_plugin_sdk::{Failure, Problem, Request, Response};
+use loggia_plugin_sdk::{Failure, Problem, Request, Response, Route};
 
 use crate::session::{Missing, Session};
-use crate::store::{SESSIONS, Stored, find};
+use crate::store::{self, SESSIONS, Stored, find};
 use crate::version::Guard;
 
-pub(crate) fn put(request: &Request) -> Result<Response, Failure> {
-    let id = request.path_param(0);
+/// The largest session.
+const MAX_SESSION_BYTES: u64 = 10 * 1024 * 1024;
+
+/// What the record around a session adds, and room for numbers that take more space in a
+/// database than in the request.
+const RECORD_BYTES: u64 = 1024 * 1024;
+
+pub(crate) const ROUTE: Route = Route::put(
+    "put-session",
+    "/sessions/{id}",
+    "Store a session under the rule of its version.",
+    put,
+)
+.with(|operation| {
+    operation
+        // The only call that writes checks what was read before, so there is nothing to undo.
+        .mode(Mode::Autocommit)
+        .param("id", store::id())
+        .json_body()
+        .body_bytes(MAX_SESSION_BYTES)
+        .document_bytes(MAX_SESSION_BYTES + RECORD_BYTES)
+});
+
+fn put(request: &Request) -> Result<Response, Failure> {
+    let id = request.path("id");
     let session = Session::parse(request, id)?;
     // A first version can only create, so it is tried without a look.
     if session.version() == Some(1)
@@ -41,9 +65,8 @@ fn store(
     let document = session.document(Missing { id, version, created: &created, now });
     match SESSIONS.put_json(id, document).when(precondition).run() {
         Ok(written) => {
-            let status = if written.created { 201 } else { 200 };
             let body = serde_json::json!({"id": id, "version": version});
-            Ok(Some(Response::json(status, body.to_string()).etag(written.version)))
+            Ok(Some(Response::json(written.status(), body.to_string()).etag(written.version)))
         }
         Err(Error::PreconditionFailed(_)) => Ok(None),
         Err(Error::Invalid(fault)) => Err(Error::Invalid(within_session(fault)).into()),

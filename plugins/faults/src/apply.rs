@@ -88,11 +88,11 @@ struct Counter {
     others: Map<String, Value>,
 }
 
-const COUNTERS: Collection<Counter> = Collection::new("document");
+const COUNTERS: Collection<Counter> = DOCUMENTS.of();
 
 /// Read, add one, and write what was read: a lost race is run again, so no addition is lost.
 pub(crate) fn increment(request: &Request) -> Result<Response, Failure> {
-    let id = request.path_param(0);
+    let id = request.path("id");
     let found = COUNTERS.get(id)?;
     let condition = found.as_ref().map(|found| found.version);
     let mut counter = found.map(|found| found.body).unwrap_or_default();
@@ -113,7 +113,7 @@ pub(crate) fn increment(request: &Request) -> Result<Response, Failure> {
 
 /// Loses what another request writes between the two calls, where the database lets it.
 pub(crate) fn lose(request: &Request) -> Result<Response, Failure> {
-    let id = request.path_param(0);
+    let id = request.path("id");
     let mut counter = COUNTERS.get(id)?.map(|found| found.body).unwrap_or_default();
     counter.amount += 1;
     COUNTERS.put(id, &counter).run()?;

@@ -65,7 +65,7 @@ pub(crate) fn trap_after(request: &Request) -> Result<Response, Failure> {
 
 /// Change a document, which locks it, and panic.
 pub(crate) fn trap_holding(request: &Request) -> Result<Response, Failure> {
-    DOCUMENTS.merge_json(request.path_param(0), r#"{"title":"held"}"#).run()?;
+    DOCUMENTS.merge_json(request.path("id"), r#"{"title":"held"}"#).run()?;
     panic!("told to");
 }
 

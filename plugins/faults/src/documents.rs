@@ -1,14 +1,78 @@
 //! Plain documents, so that a test can see what is there, and hit every error of a write.
 
+use loggia_plugin_sdk::manifest::{self, FieldType};
 use loggia_plugin_sdk::{
-    Collection, Document, Expiry, Failure, Page, Problem, Request, Response, Timestamp, Written,
-    delete_where, select, storage, update_where,
+    Collection, Delete, Document, Expiry, Failure, Problem, Request, Response, Select, Timestamp,
+    Update, Written, declare, storage,
 };
+use serde::Serialize;
 
-pub(crate) const DOCUMENTS: Collection = Collection::new("document");
+#[derive(Serialize)]
+pub(crate) struct Title<'a> {
+    pub(crate) title: &'a str,
+}
+
+#[derive(Default, Serialize)]
+pub(crate) struct Filter<'a> {
+    title: Option<&'a str>,
+    min_amount: Option<i64>,
+    due_before: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Raise<'a> {
+    by: Option<i64>,
+    title: Option<&'a str>,
+}
+
+declare! { STORAGE:
+    /// They have a field of each type, none of which a document needs to have.
+    pub(crate) const DOCUMENTS: Collection = collection("document").with(|document| {
+        document
+            .field("title", FieldType::Text)
+            .field("amount", FieldType::Integer)
+            .field("ratio", FieldType::Number)
+            .field("done", FieldType::Boolean)
+            .field("due", FieldType::Timestamp)
+            .field("tags", FieldType::Texts)
+            .field_at("extra", FieldType::Json, &["/extra", "/meta/extra"])
+            .field("unique_key", FieldType::Text)
+            .index("by_title", &["title", "-amount"])
+            .index("by_update", &["-_updated_at"])
+            .unique_index("one_unique_key", &["unique_key"])
+            .expires()
+    });
+
+    /// Only its upgrade is of interest.
+    const UPGRADED: Collection = collection("upgraded").with(upgraded);
+
+    pub(crate) const LIST: Select<Filter<'_>> = select(
+        "list",
+        "SELECT id, _version AS version, title, amount, ratio, done, due, tags, extra, unique_key, \
+         _expires_at AS expires_at FROM document",
+    )
+    .conditions(&["title = :title", "amount >= :min_amount", "due < :due_before"])
+    .orders(&[("id", "id"), ("newest", "_updated_at DESC"), ("amount", "amount")]);
+
+    const RAISE: Update<Raise<'_>> = update("raise", "document")
+        .set(&[
+            ("amount", "coalesce(amount, 0) + :by"),
+            ("extra", "json_append(extra, json_object('raised', :by))"),
+        ])
+        .conditions(&["title = :title"])
+        .order("amount")
+        .skip_locked();
+
+    const CLEAR: Delete<Title<'_>> =
+        delete("clear", "document").filter("title = :title").order("amount");
+}
+
+fn upgraded(upgraded: manifest::Collection) -> manifest::Collection {
+    upgraded.schema_version(2).field("title", FieldType::Text)
+}
 
 pub(crate) fn put(request: &Request) -> Result<Response, Failure> {
-    let id = request.path_param(0);
+    let id = request.path("id");
     let expiry = expiry(request, request.query_as("ttl_seconds")?);
     let write = DOCUMENTS.put_json(id, request.text()?);
     let written = write.when(request.precondition(&DOCUMENTS, id)?).expires(expiry).run()?;
@@ -17,7 +81,7 @@ pub(crate) fn put(request: &Request) -> Result<Response, Failure> {
 
 pub(crate) fn get(request: &Request) -> Result<Response, Failure> {
     let Document { version, created_at, expires_at, body, .. } =
-        DOCUMENTS.get_json(request.path_param(0))?.ok_or_else(not_found)?;
+        DOCUMENTS.get_json(request.path("id"))?.ok_or_else(not_found)?;
     let response =
         Response::json(200, body).etag(version).header("x-created-at", &created_at.to_string());
     Ok(match expires_at {
@@ -27,31 +91,25 @@ pub(crate) fn get(request: &Request) -> Result<Response, Failure> {
 }
 
 pub(crate) fn patch(request: &Request) -> Result<Response, Failure> {
-    let id = request.path_param(0);
+    let id = request.path("id");
     let write = DOCUMENTS.merge_json(id, request.text()?);
     let written = write.when(request.precondition(&DOCUMENTS, id)?).run()?;
     Ok(stored(written))
 }
 
 pub(crate) fn delete(request: &Request) -> Result<Response, Failure> {
-    let id = request.path_param(0);
+    let id = request.path("id");
     let write = DOCUMENTS.delete(id).when(request.precondition(&DOCUMENTS, id)?);
     if write.run()? { Ok(Response::empty(204)) } else { Err(not_found().into()) }
 }
 
 pub(crate) fn list(request: &Request) -> Result<Response, Failure> {
-    let rows = select("list")
-        .optional_arg("title", request.query("title"))
-        .optional_arg("min_amount", request.query_as::<i64>("min_amount")?)
-        .optional_arg("due_before", request.query_as::<Timestamp>("due_before")?)
-        .page(Page {
-            limit: request.query_as("limit")?.unwrap_or(50),
-            offset: request.query_as("offset")?.unwrap_or(0),
-            order: request.query("order").map(str::to_owned),
-            after: request.query("cursor").map(str::to_owned),
-            total: request.query_as("total")?.unwrap_or(false),
-        })
-        .run()?;
+    let filter = Filter {
+        title: request.query("title"),
+        min_amount: request.query_as("min_amount")?,
+        due_before: request.query_as("due_before")?,
+    };
+    let rows = LIST.page(&filter, &request.page()?)?;
     let next = serde_json::json!(rows.next);
     let total = serde_json::json!(rows.total);
     let (items, count) = (rows.json, rows.count);
@@ -60,7 +118,7 @@ pub(crate) fn list(request: &Request) -> Result<Response, Failure> {
     Ok(Response::json(200, answer))
 }
 
-pub(crate) fn sweep() -> Result<Response, Failure> {
+pub(crate) fn sweep(_: &Request) -> Result<Response, Failure> {
     let deleted = storage::sweep(&["document"])?;
     Ok(Response::json(200, format!(r#"{{"deleted":{deleted}}}"#)))
 }
@@ -91,11 +149,8 @@ fn not_found() -> Problem {
 
 /// Add to the amounts of documents, and tell which were changed.
 pub(crate) fn raise(request: &Request) -> Result<Response, Failure> {
-    let changed = update_where("raise")
-        .optional_arg("by", request.query_as::<i64>("by")?)
-        .optional_arg("title", request.query("title"))
-        .limit(request.query_as("limit")?.unwrap_or(0))
-        .run::<serde_json::Value>()?;
+    let raise = Raise { by: request.query_as("by")?, title: request.query("title") };
+    let changed = RAISE.limit(request.query_as("limit")?.unwrap_or(0)).run(&raise)?;
     let item = |document: Document<serde_json::Value>| {
         serde_json::json!({
             "id": document.id, "version": document.version, "body": document.body,
@@ -107,9 +162,8 @@ pub(crate) fn raise(request: &Request) -> Result<Response, Failure> {
 
 /// Delete the documents of a title, and count them.
 pub(crate) fn clear(request: &Request) -> Result<Response, Failure> {
-    let deleted = delete_where("clear")
-        .optional_arg("title", request.query("title"))
-        .limit(request.query_as("limit")?.unwrap_or(0))
-        .run()?;
+    let title = request.query("title").unwrap_or_default();
+    let limit = request.query_as("limit")?.unwrap_or(0);
+    let deleted = CLEAR.limit(limit).run(&Title { title })?;
     Response::serialize(200, &serde_json::json!({"deleted": deleted}))
 }

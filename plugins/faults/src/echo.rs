@@ -8,7 +8,7 @@ pub(crate) fn echo(request: &Request) -> Result<Response, Failure> {
     let principal = request.principal();
     let echo = json!({
         "operation": request.operation(),
-        "path": [request.path_param(0), request.path_param(1)],
+        "path": [request.path("first"), request.path("second")],
         "text": request.query("text"),
         "tags": request.query_all("tag").collect::<Vec<_>>(),
         "number": request.query("number"),
@@ -26,12 +26,20 @@ pub(crate) fn echo(request: &Request) -> Result<Response, Failure> {
     Response::serialize(200, &echo)
 }
 
-/// The parts that the gateway has decoded and checked.
-pub(crate) fn input(request: &Request) -> Result<Response, Failure> {
-    let has_path = matches!(request.operation(), "value" | "value-verb" | "bytes");
+/// The body that the gateway has checked.
+pub(crate) fn body(request: &Request) -> Result<Response, Failure> {
+    input(request, None)
+}
+
+/// A value of the path that the gateway has decoded.
+pub(crate) fn value(request: &Request) -> Result<Response, Failure> {
+    input(request, Some(request.path("value")))
+}
+
+fn input(request: &Request, path: Option<&str>) -> Result<Response, Failure> {
     let echo = json!({
         "operation": request.operation(),
-        "path": has_path.then(|| request.path_param(0)),
+        "path": path,
         "prefix": request.query("prefix"),
         "content_type": request.header("content-type"),
         "body": request.text()?,
@@ -40,6 +48,6 @@ pub(crate) fn input(request: &Request) -> Result<Response, Failure> {
 }
 
 /// What the operator has set for the tenant.
-pub(crate) fn settings() -> Result<Response, Failure> {
+pub(crate) fn settings(_: &Request) -> Result<Response, Failure> {
     Response::serialize(200, &given::<Value>()?)
 }

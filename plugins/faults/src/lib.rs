@@ -16,78 +16,17 @@ mod schedule;
 mod wait;
 
 use loggia_plugin_sdk::manifest::Manifest;
-use loggia_plugin_sdk::{Failure, Plugin, Problem, Request, Response};
+use loggia_plugin_sdk::{Plugin, Route};
 
 struct Faults;
 
 loggia_plugin_sdk::export!(Faults);
 
 impl Plugin for Faults {
+    const ROUTES: &'static [Route] = manifest::ROUTES;
+
     fn manifest() -> Manifest {
         manifest::manifest()
-    }
-
-    fn handle(request: Request) -> Result<Response, Failure> {
-        match request.operation() {
-            // What an empty call costs.
-            "nothing" => Ok(Response::empty(204)),
-            "echo" => echo::echo(&request),
-            "settings" => echo::settings(),
-            "check-body" | "value" | "value-verb" | "bytes" => echo::input(&request),
-            "tick" => schedule::tick(&request),
-            "ring" => schedule::ring(&request),
-            "put-alarm" => schedule::put_alarm(&request),
-            "put-tally" => schedule::put_tally(&request),
-            "get-tally" => schedule::get_tally(&request),
-            "declared-header" => Ok(Response::empty(204).header("deprecation", "@1798761600")),
-            "proxy-header" => Ok(Response::empty(204).header("x-accel-redirect", "/etc/passwd")),
-            "admin" => Ok(Response::empty(204)),
-            "put-document" => documents::put(&request),
-            "get-document" => documents::get(&request),
-            "patch-document" => documents::patch(&request),
-            "delete-document" => documents::delete(&request),
-            "list-documents" => documents::list(&request),
-            "apply" => apply::apply(&request),
-            "increment" => apply::increment(&request),
-            "lose" => apply::lose(&request),
-            "wait" => wait::wait(&request),
-            "wait-after-write" => wait::after_write(&request),
-            "sweep" => documents::sweep(),
-            "raise" => documents::raise(&request),
-            "clear" => documents::clear(&request),
-            "create-checkpoint" => checkpoints::create(&request),
-            "read-checkpoint" => checkpoints::read(&request),
-            "diff-checkpoint" => checkpoints::diff(&request),
-            "restore-checkpoint" => checkpoints::restore(&request),
-            "delete-checkpoint" => checkpoints::delete(&request),
-            "list-checkpoints" => checkpoints::list(),
-            "count-documents" => checkpoints::count(),
-            "loop" => breach::run_forever(&request),
-            "trap" => breach::trap(&request),
-            "recurse" => breach::recurse(&request),
-            "grow" => breach::grow(&request),
-            "many-calls" => breach::many_calls(&request),
-            "log-flood" => breach::log_flood(&request),
-            "giant-id" => attack::giant_id(&request),
-            "giant-body" => attack::giant_body(&request),
-            "giant-list" => attack::giant_list(&request),
-            "giant-log" => attack::giant_log(&request),
-            "forged-log" => attack::forged_log(),
-            "many-headers" => attack::many_headers(&request),
-            "trap-after" => attack::trap_after(&request),
-            "trap-holding" => attack::trap_holding(&request),
-            "remember" => attack::remember(&request),
-            "recall" => attack::recall(&request),
-            "problem" => output::problem(&request),
-            "retry" => output::retry(&request),
-            "big-response" => output::big_response(&request),
-            "bad-status" => Ok(Response::empty(99)),
-            "bad-header" => Ok(Response::empty(200).header("x-fault", "a\r\nx-smuggled: b")),
-            name => match probe::find(name) {
-                Some(probe) => probe.run(),
-                None => Err(Problem::unknown_operation(name).into()),
-            },
-        }
     }
 
     /// What had a `name` has a `title` now.

@@ -1,59 +1,54 @@
 //! Storage calls that must fail. A probe answers with the name of the error, so that a test sees
 //! what a plugin sees.
 
-use loggia_plugin_sdk::storage::{Error, sweep};
-use loggia_plugin_sdk::{Collection, Failure, Page, Response, select};
+use loggia_plugin_sdk::bindings::loggia::plugin::storage;
+use loggia_plugin_sdk::storage::{Error, Value, sweep};
+use loggia_plugin_sdk::{Failure, Handler, Page, Response, Route};
 use serde_json::json;
 
-use crate::documents::DOCUMENTS;
+use crate::documents::{DOCUMENTS, Filter, LIST};
 
-/// A call that must fail.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Probe {
-    /// The name of its operation, and its path.
-    pub(crate) name: &'static str,
-    call: fn() -> Result<(), Error>,
+pub(crate) const SWEEP_IN_READ: Route = probe("/sweep-in-read", |_| tell(sweep(&["document"])));
+pub(crate) const WRITE_IN_READ: Route =
+    probe("/write-in-read", |_| tell(DOCUMENTS.put_json("a", "{}").run()));
+pub(crate) const DELETE_IN_READ: Route =
+    probe("/delete-in-read", |_| tell(DOCUMENTS.delete("a").run()));
+pub(crate) const UNKNOWN_COLLECTION: Route =
+    probe("/unknown-collection", |_| tell(storage::get("nothing", &["a".to_owned()])));
+pub(crate) const EMPTY_ID: Route = probe("/empty-id", |_| tell(DOCUMENTS.get_json("")));
+pub(crate) const LONG_ID: Route =
+    probe("/long-id", |_| tell(DOCUMENTS.get_json(&"x".repeat(1_025))));
+pub(crate) const SELECT_UNKNOWN_STATEMENT: Route =
+    probe("/select-unknown-statement", |_| tell(storage::select("nothing", &[], None)));
+pub(crate) const SELECT_UNKNOWN_ARGUMENT: Route =
+    probe("/select-unknown-argument", |_| select_with("nothing", 1));
+pub(crate) const SELECT_WRONG_TYPE: Route =
+    probe("/select-wrong-type", |_| select_with("title", 1));
+pub(crate) const SELECT_UNKNOWN_ORDER: Route = probe("/select-unknown-order", |_| {
+    select_page(&Page { order: Some("nothing".to_owned()), ..Page::default() })
+});
+pub(crate) const SELECT_LIMIT_0: Route =
+    probe("/select-limit-0", |_| select_page(&Page { limit: 0, ..Page::default() }));
+
+/// A route whose name is its path; it runs in the mode `read`.
+const fn probe(path: &'static str, handler: Handler) -> Route {
+    let (_, name) = path.split_at(1);
+    Route::get(name, path, "Make a call that must fail, and tell its error.", handler)
 }
 
-/// All probes. Each runs in the mode `read`.
-pub(crate) const PROBES: [Probe; 11] = [
-    Probe { name: "sweep-in-read", call: || sweep(&["document"]).map(drop) },
-    Probe { name: "write-in-read", call: || DOCUMENTS.put_json("a", "{}").run().map(drop) },
-    Probe { name: "delete-in-read", call: || DOCUMENTS.delete("a").run().map(drop) },
-    Probe {
-        name: "unknown-collection",
-        call: || Collection::<()>::new("nothing").get_json("a").map(drop),
-    },
-    Probe { name: "empty-id", call: || DOCUMENTS.get_json("").map(drop) },
-    Probe { name: "long-id", call: || DOCUMENTS.get_json(&"x".repeat(1_025)).map(drop) },
-    Probe { name: "select-unknown-statement", call: || select("nothing").run().map(drop) },
-    Probe {
-        name: "select-unknown-argument",
-        call: || select("list").arg("nothing", 1).run().map(drop),
-    },
-    Probe { name: "select-wrong-type", call: || select("list").arg("title", 1).run().map(drop) },
-    Probe {
-        name: "select-unknown-order",
-        call: || select_page(Page { order: Some("nothing".to_owned()), ..Page::default() }),
-    },
-    Probe { name: "select-limit-0", call: || select_page(Page { limit: 0, ..Page::default() }) },
-];
-
-fn select_page(page: Page) -> Result<(), Error> {
-    select("list").page(page).run().map(drop)
+/// The SDK lets nobody give an argument that the statement's type has not.
+fn select_with(name: &str, value: i64) -> Result<Response, Failure> {
+    tell(storage::select("list", &[(name.to_owned(), Value::Integer(value))], None))
 }
 
-/// The probe of this name.
-pub(crate) fn find(name: &str) -> Option<&'static Probe> {
-    PROBES.iter().find(|probe| probe.name == name)
+fn select_page(page: &Page) -> Result<Response, Failure> {
+    tell(LIST.page(&Filter::default(), page))
 }
 
-impl Probe {
-    /// Make the call, and answer with its error.
-    pub(crate) fn run(&self) -> Result<Response, Failure> {
-        let error = (self.call)().err();
-        Response::serialize(200, &json!({"error": error.as_ref().map(error_name)}))
-    }
+/// Answer with the error.
+fn tell<T>(called: Result<T, Error>) -> Result<Response, Failure> {
+    let error = called.err();
+    Response::serialize(200, &json!({"error": error.as_ref().map(error_name)}))
 }
 
 /// The name of an error in the WIT text; an invalid call has the name of its fault.

@@ -1,10 +1,17 @@
 //! What the gateway calls by itself: each call is noted, so that a test can see when it happened.
 
-use loggia_plugin_sdk::{Collection, Failure, Problem, Request, Response, delete_where};
+use loggia_plugin_sdk::manifest::FieldType;
+use loggia_plugin_sdk::{Collection, Delete, Failure, Problem, Request, Response, declare};
 use serde_json::{Value, json};
 
-const TALLIES: Collection<Value> = Collection::new("tally");
-const ALARMS: Collection = Collection::new("alarm");
+declare! { STORAGE:
+    const TALLIES: Collection<Value> = collection("tally");
+
+    const ALARMS: Collection =
+        collection("alarm").with(|alarm| alarm.field("at", FieldType::Timestamp));
+
+    const RING: Delete = delete("ring", "alarm").filter("at <= now()");
+}
 
 /// The note stays whatever comes after it.
 pub(crate) fn tick(request: &Request) -> Result<Response, Failure> {
@@ -22,22 +29,22 @@ pub(crate) fn tick(request: &Request) -> Result<Response, Failure> {
 
 pub(crate) fn ring(request: &Request) -> Result<Response, Failure> {
     note(request)?;
-    delete_where("ring").run()?;
+    RING.run(&())?;
     Ok(Response::empty(204))
 }
 
 pub(crate) fn put_alarm(request: &Request) -> Result<Response, Failure> {
-    ALARMS.put_json(request.path_param(0), request.text()?).run()?;
+    ALARMS.put_json(request.path("id"), request.text()?).run()?;
     Ok(Response::empty(204))
 }
 
 pub(crate) fn put_tally(request: &Request) -> Result<Response, Failure> {
-    TALLIES.put(request.path_param(0), &request.json()?).run()?;
+    TALLIES.put(request.path("id"), &request.json()?).run()?;
     Ok(Response::empty(204))
 }
 
 pub(crate) fn get_tally(request: &Request) -> Result<Response, Failure> {
-    let tally = TALLIES.get(request.path_param(0))?;
+    let tally = TALLIES.get(request.path("id"))?;
     let tally = tally.ok_or_else(|| Problem::not_found("there is no such tally"))?;
     Response::serialize(200, &tally.body)
 }

@@ -7,7 +7,7 @@ use crate::documents::{DOCUMENTS, leave_a_trace};
 
 /// Wait until there is a document. Each run leaves a line in the log.
 pub(crate) fn wait(request: &Request) -> Result<Response, Failure> {
-    let (id, received_at, now) = (request.path_param(0), request.received_at(), request.now());
+    let (id, received_at, now) = (request.path("id"), request.received_at(), request.now());
     let ids = request.uuid();
     log::info(&format!("waiting for {id} since {received_at} as {ids}"));
     let collections: Vec<&str> = request.query_all("changed").collect();
