@@ -28,4 +28,6 @@ plugins! {
     ChatSessions = "chat-sessions",
     /// Misbehaves, for the tests alone.
     Faults = "faults",
+    /// Bytes by key, for stream processors.
+    State = "state",
 }

@@ -233,7 +233,7 @@ pub struct CountDeclaration {
     /// Fields by whose values it counts apart.
     #[serde(default)]
     pub by: Vec<String>,
-    /// Integer fields that it adds up.
+    /// Integer fields that it adds up; `_written` and `_deleted` add up what happens to documents.
     #[serde(default)]
     pub sum: Vec<String>,
     /// The values that fields must have for a document to count.

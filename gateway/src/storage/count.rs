@@ -54,26 +54,57 @@ pub enum Addend {
     Column(String),
     /// The bytes of its body, as the database writes it.
     BodyBytes,
+    /// 1 for each write of it, which nothing takes away again.
+    Written,
+    /// 1 when it is deleted, unless its time to live was over.
+    Deleted,
+}
+
+/// What becomes of a row, whose values are added where it comes, and else taken off.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Turn {
+    /// It is inserted, or takes the place of another one.
+    Comes,
+    /// Another one takes its place, or it has expired.
+    Yields,
+    /// It is deleted.
+    Goes,
 }
 
 impl Addend {
     /// The value for a row; `row` is a prefix such as `NEW.`.
     #[must_use]
-    pub(super) fn value(&self, row: &str, dialect: Dialect) -> String {
-        match (self, dialect) {
-            (Self::Column(column), _) => format!("coalesce({row}{column}, 0)"),
-            (Self::BodyBytes, Dialect::Postgres) => format!("octet_length({row}body::text)"),
-            (Self::BodyBytes, Dialect::Sqlite) => format!("octet_length({row}body)"),
+    pub(super) fn value(&self, row: &str, turn: Turn, dialect: Dialect) -> String {
+        match (self, turn, dialect) {
+            (Self::Column(column), ..) => format!("coalesce({row}{column}, 0)"),
+            (Self::BodyBytes, _, Dialect::Postgres) => format!("octet_length({row}body::text)"),
+            (Self::BodyBytes, _, Dialect::Sqlite) => format!("octet_length({row}body)"),
+            (Self::Written, Turn::Comes, _) => "1".to_owned(),
+            (Self::Deleted, Turn::Goes, _) => {
+                let now = clock(dialect);
+                format!("CASE WHEN {row}expires_at <= {now} THEN 0 ELSE -1 END")
+            }
+            (Self::Written | Self::Deleted, ..) => "0".to_owned(),
         }
     }
 
     /// The column that it depends on.
     #[must_use]
-    pub(super) fn column(&self) -> &str {
+    pub(super) fn column(&self) -> Option<&str> {
         match self {
-            Self::Column(column) => column,
-            Self::BodyBytes => "body",
+            Self::Column(column) => Some(column),
+            Self::BodyBytes => Some("body"),
+            Self::Written => Some("version"),
+            Self::Deleted => None,
         }
+    }
+}
+
+/// The instant, as a trigger can know it.
+pub(super) fn clock(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "(extract(epoch FROM clock_timestamp()) * 1000000)::int8",
+        Dialect::Sqlite => "loggia_now()",
     }
 }
 
@@ -134,6 +165,15 @@ impl Count {
         })
     }
 
+    /// The columns that statements see besides `documents`, each with that of the table: a sum of a
+    /// field by `sum_` and its name, `_written` and `_deleted` without the underscore.
+    pub(super) fn shown_sums(&self) -> impl Iterator<Item = (String, &str)> {
+        self.sums.iter().map(|(name, column)| {
+            let shown = name.strip_prefix('_').map(str::to_owned);
+            (shown.unwrap_or_else(|| format!("sum_{name}")), column.as_str())
+        })
+    }
+
     /// What its table and triggers depend on.
     #[must_use]
     pub fn definition(&self) -> String {
@@ -181,8 +221,11 @@ fn part(
         Err(format!("{name} is {}, which cannot be {use_}", field.field_type.name()))
     };
     let by = declaration.by.iter().map(|name| column(name, &COUNTED_BY, "counted by"));
-    let sums =
-        declaration.sum.iter().map(|name| column(name, &ADDED_UP, "added up").map(Addend::Column));
+    let sums = declaration.sum.iter().map(|name| match name.as_str() {
+        "_written" => Ok(Addend::Written),
+        "_deleted" => Ok(Addend::Deleted),
+        _ => column(name, &ADDED_UP, "added up").map(Addend::Column),
+    });
     let conditions = declaration.conditions.iter();
     let conditions = conditions.map(|(name, listed)| OneOf::new(collection, name, listed));
     Ok(CountPart {

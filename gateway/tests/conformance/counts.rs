@@ -31,6 +31,8 @@ stores_on_both_databases! { declaring jobs:
     a_lowered_limit_stops_only_what_is_new,
     what_has_expired_makes_room_within_the_limit,
     folding_changes_no_sum,
+    writes_and_deletes_are_added_up_for_ever,
+    what_has_expired_is_not_deleted_by_anybody,
 }
 
 fn jobs() -> Json {
@@ -53,6 +55,8 @@ fn jobs() -> Json {
             {"name": "open", "collections": ["job"], "by": ["queue"],
              "where": {"state": ["queued", "running", null]}},
             {"name": "slots", "collections": ["slot"], "by": ["room"], "limit": "max_slots"},
+            {"name": "changes", "collections": ["job"], "by": ["queue"],
+             "sum": ["_written", "_deleted"]},
         ],
         "statements": [
             {"name": "all", "select": "SELECT documents, sum_size FROM count_all"},
@@ -67,6 +71,9 @@ fn jobs() -> Json {
              "order": {"state": "state, urgent"}},
             {"name": "slots", "select": "SELECT room, documents FROM count_slots",
              "order": {"room": "room"}},
+            {"name": "changes",
+             "select": "SELECT queue, documents, written, deleted FROM count_changes",
+             "order": {"queue": "queue"}},
             {"name": "crowded",
              "select": "SELECT s.id, c.documents FROM slot AS s \
                         JOIN count_slots AS c ON c.room = s.room WHERE c.documents > :than"},
@@ -191,6 +198,50 @@ async fn what_has_expired_is_not_counted_before_and_after_the_sweep(store: TestS
     assert_exact(&store).await;
     store.storage.sweep_expired(now).await.unwrap();
     assert_eq!(store.select("all", &[]).await, one);
+    assert_exact(&store).await;
+}
+
+/// What the count of changes says of the one queue.
+async fn changes(store: &TestStore) -> [i64; 3] {
+    let rows = store.select("changes", &[]).await;
+    assert_eq!(rows.as_array().map(Vec::len), Some(1), "{rows}");
+    ["documents", "written", "deleted"].map(|name| rows[0][name].as_i64().unwrap())
+}
+
+async fn writes_and_deletes_are_added_up_for_ever(store: TestStore) {
+    let other = store.as_tenant("two").await;
+    store.apply(&[job("1", "queued", 1)]).await.unwrap();
+    store.apply(&[job("1", "queued", 1)]).await.unwrap();
+    assert_eq!(changes(&store).await, [1, 2, 0], "also where nothing else changes");
+    let merge = json!({"state": "running"}).to_string();
+    store.apply(&[write("job", "1", Change::Merge(merge))]).await.unwrap();
+    assert_eq!(changes(&store).await, [1, 3, 0]);
+    let batch = [job("2", "queued", 1), job("3", "queued", 1), delete("job", "1")];
+    store.apply(&batch).await.unwrap();
+    assert_eq!(changes(&store).await, [2, 5, 1]);
+    store.apply(&[delete("job", "1"), delete("job", "none")]).await.unwrap();
+    let mut session = store.session(Mode::Write);
+    session.apply(&[job("4", "queued", 1), delete("job", "2")]).await.unwrap();
+    session.rollback().await;
+    assert_eq!(changes(&store).await, [2, 5, 1], "nothing was there, or nothing stays");
+    store.storage.fold_counts().await.unwrap();
+    store.apply(&[delete("job", "2"), delete("job", "3")]).await.unwrap();
+    assert_eq!(changes(&store).await, [0, 5, 3]);
+    store.storage.fold_counts().await.unwrap();
+    store.apply(&[job("1", "queued", 1)]).await.unwrap();
+    assert_eq!(changes(&store).await, [1, 6, 3]);
+    assert_eq!(other.select("changes", &[]).await, json!([]));
+}
+
+async fn what_has_expired_is_not_deleted_by_anybody(store: TestStore) {
+    let now = store.storage.now();
+    let expired = |id: &str| Write { expiry: Expiry::At(now - 1), ..job(id, "queued", 3) };
+    store.apply(&[expired("1"), expired("2"), job("3", "queued", 4)]).await.unwrap();
+    assert_eq!(changes(&store).await, [1, 3, 0]);
+    store.apply(&[delete("job", "1"), job("2", "queued", 1)]).await.unwrap();
+    assert_eq!(changes(&store).await, [2, 4, 0]);
+    store.storage.sweep_expired(now).await.unwrap();
+    assert_eq!(changes(&store).await, [2, 4, 0]);
     assert_exact(&store).await;
 }
 

@@ -50,6 +50,7 @@ mod search;
 mod serializable;
 mod server;
 mod sessions;
+mod state;
 mod statements;
 mod statistics;
 mod store;

@@ -7,6 +7,7 @@
 mod chat_sessions;
 mod faults;
 mod requests;
+mod state;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ fn case(plugin: Plugin) -> Case {
     match plugin {
         Plugin::ChatSessions => chat_sessions::CASE,
         Plugin::Faults => faults::CASE,
+        Plugin::State => state::CASE,
     }
 }
 

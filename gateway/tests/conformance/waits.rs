@@ -47,7 +47,7 @@ async fn wait(gateway: &TestGateway, id: &str, query: &str) -> Answer {
 }
 
 /// Until so many requests wait; each case ends long before a minute.
-async fn until_waiting(gateway: &TestGateway, count: usize) {
+pub(crate) async fn until_waiting(gateway: &TestGateway, count: usize) {
     until(|| gateway.waiting() == count).await;
 }
 

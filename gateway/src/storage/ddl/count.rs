@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::manifest::FieldType;
 use crate::storage::collection_sql::{postgres_type, sqlite_type};
-use crate::storage::count::{Addend, Count, CountPart};
+use crate::storage::count::{Addend, Count, CountPart, Turn, clock};
 use crate::storage::statement::Dialect;
 
 /// A count as the database has it.
@@ -197,19 +197,17 @@ fn fill(count: &Count, part: &CountPart, dialect: Dialect) -> String {
     let names = columns(count.by.iter().map(|(_, column, _)| column));
     let sum_names = columns(count.sums.iter().map(|(_, column)| column));
     let by = columns(part.by.iter());
+    let value = |of: &Addend| of.value("", Turn::Comes, dialect);
     let (sums, slot, slot_value, integer) = match dialect {
         Dialect::Postgres => (
-            columns(part.sums.iter().map(|of| format!("sum({})::int8", of.value("", dialect)))),
+            columns(part.sums.iter().map(|of| format!("sum({})::int8", value(of)))),
             ", slot",
             ", 0",
             "::int8",
         ),
-        Dialect::Sqlite => (
-            columns(part.sums.iter().map(|of| format!("sum({})", of.value("", dialect)))),
-            "",
-            "",
-            "",
-        ),
+        Dialect::Sqlite => {
+            (columns(part.sums.iter().map(|of| format!("sum({})", value(of)))), "", "", "")
+        }
     };
     let added = columns(count.sums.iter().map(|(_, c)| format!("{c} = c.{c} + excluded.{c}")));
     format!(
@@ -231,9 +229,9 @@ fn postgres_triggers(count: &Count, part: &CountPart) -> Vec<String> {
         // Nobody writes between the count of what is there and the first trigger.
         vec![format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")];
     let kinds = [
-        ("i", "INSERT", "NEW TABLE AS come", vec![("come", 1)]),
-        ("d", "DELETE", "OLD TABLE AS gone", vec![("gone", -1)]),
-        ("u", "UPDATE", "OLD TABLE AS gone NEW TABLE AS come", vec![("come", 1), ("gone", -1)]),
+        ("i", "INSERT", "NEW TABLE AS come", vec![Turn::Comes]),
+        ("d", "DELETE", "OLD TABLE AS gone", vec![Turn::Goes]),
+        ("u", "UPDATE", "OLD TABLE AS gone NEW TABLE AS come", vec![Turn::Comes, Turn::Yields]),
     ];
     for (suffix, operation, referencing, changes) in kinds {
         let name = format!("{}_{suffix}", part.trigger);
@@ -250,16 +248,17 @@ fn postgres_triggers(count: &Count, part: &CountPart) -> Vec<String> {
     statements
 }
 
-fn postgres_body(count: &Count, part: &CountPart, changes: &[(&str, i64)]) -> String {
+fn postgres_body(count: &Count, part: &CountPart, changes: &[Turn]) -> String {
     let names = columns(count.by.iter().map(|(_, column, _)| column));
     let sum_names = columns(count.sums.iter().map(|(_, column)| column));
     let arms: Vec<String> = changes
         .iter()
-        .map(|(rows, sign)| {
+        .map(|&turn| {
+            let (rows, sign) = if turn == Turn::Comes { ("come", 1) } else { ("gone", -1) };
             let by = columns(
                 part.by.iter().zip(&count.by).map(|(c, (_, name, _))| format!("{c} AS {name}")),
             );
-            let value = |of: &Addend| of.value("", Dialect::Postgres);
+            let value = |of: &Addend| of.value("", turn, Dialect::Postgres);
             let named = part.sums.iter().zip(&count.sums);
             let sums =
                 columns(named.map(|(of, (_, name))| format!("{} * ({sign}) AS {name}", value(of))));
@@ -299,9 +298,7 @@ fn postgres_body(count: &Count, part: &CountPart, changes: &[(&str, i64)]) -> St
         arms = arms.join(" UNION ALL "),
     );
     match &count.limit {
-        Some(setting) if changes.iter().any(|(rows, _)| *rows == "come") => {
-            postgres_limit(count, setting, &insert)
-        }
+        Some(setting) if changes.contains(&Turn::Comes) => postgres_limit(count, setting, &insert),
         _ => format!("BEGIN {insert}; RETURN NULL; END"),
     }
 }
@@ -357,9 +354,10 @@ fn expired_total(count: &Count) -> String {
     expiring.fold(String::new(), |mut text, part| {
         let _ = write!(
             text,
-            "SELECT count(*) INTO expired FROM {table} WHERE tenant = r.tenant AND expires_at <= \
-             (extract(epoch FROM clock_timestamp()) * 1000000)::int8 AND {counts} \
+            "SELECT count(*) INTO expired FROM {table} WHERE tenant = r.tenant \
+             AND expires_at <= {now} AND {counts} \
              AND {key} = r.key; total := total - expired; ",
+            now = clock(Dialect::Postgres),
             table = part.table,
             counts = counts(part, "", Dialect::Postgres),
             key = key(part, "", Dialect::Postgres),
@@ -376,11 +374,12 @@ fn sqlite_triggers(count: &Count, part: &CountPart) -> Vec<String> {
         .by
         .iter()
         .map(String::as_str)
-        .chain(part.sums.iter().map(Addend::column))
+        .chain(part.sums.iter().filter_map(Addend::column))
         .chain(part.conditions.iter().map(|one_of| one_of.column.as_str()))
         .collect();
     let come = sqlite_come(count, part);
-    let gone = sqlite_gone(count, part);
+    let gone = sqlite_gone(count, part, Turn::Goes);
+    let replaced = sqlite_gone(count, part, Turn::Yields);
     let mut statements = vec![
         format!(
             "CREATE TRIGGER {name}_i AFTER INSERT ON {table} WHEN {new_counts} BEGIN {come} {limit} END",
@@ -400,7 +399,7 @@ fn sqlite_triggers(count: &Count, part: &CountPart) -> Vec<String> {
         );
         statements.push(format!(
             "CREATE TRIGGER {name}_u AFTER UPDATE OF {of} ON {table} WHEN {differs} \
-             BEGIN {come} {gone} {limit} END",
+             BEGIN {come} {replaced} {limit} END",
             of = watched.join(", "),
             differs = differs.join(" OR "),
             limit = sqlite_limit(count, part, &newly),
@@ -413,7 +412,8 @@ fn sqlite_come(count: &Count, part: &CountPart) -> String {
     let names = columns(count.by.iter().map(|(_, column, _)| column));
     let sum_names = columns(count.sums.iter().map(|(_, column)| column));
     let by = columns(part.by.iter().map(|column| format!("NEW.{column}")));
-    let sums = columns(part.sums.iter().map(|of| of.value("NEW.", Dialect::Sqlite)));
+    let value = |of: &Addend| of.value("NEW.", Turn::Comes, Dialect::Sqlite);
+    let sums = columns(part.sums.iter().map(value));
     let added = columns(count.sums.iter().map(|(_, c)| format!("{c} = {c} + excluded.{c}")));
     format!(
         "INSERT INTO {table} (tenant, key{names}, documents{sum_names}) \
@@ -425,11 +425,10 @@ fn sqlite_come(count: &Count, part: &CountPart) -> String {
     )
 }
 
-fn sqlite_gone(count: &Count, part: &CountPart) -> String {
+fn sqlite_gone(count: &Count, part: &CountPart, turn: Turn) -> String {
     let named = count.sums.iter().zip(&part.sums);
-    let taken = columns(
-        named.map(|((_, c), of)| format!("{c} = {c} - {}", of.value("OLD.", Dialect::Sqlite))),
-    );
+    let value = |of: &Addend| of.value("OLD.", turn, Dialect::Sqlite);
+    let taken = columns(named.map(|((_, c), of)| format!("{c} = {c} - ({})", value(of))));
     let key = key(part, "OLD.", Dialect::Sqlite);
     let zero = count.sums.iter().fold(String::new(), |mut text, (_, column)| {
         let _ = write!(text, " AND {column} = 0");
@@ -453,8 +452,9 @@ fn sqlite_limit(count: &Count, part: &CountPart, when: &str) -> String {
             let _ = write!(
                 text,
                 " - (SELECT count(*) FROM {table} AS d WHERE d.tenant = c.tenant \
-             AND d.expires_at <= loggia_now() AND {counts} AND {of_key} = c.key)",
+             AND d.expires_at <= {now} AND {counts} AND {of_key} = c.key)",
                 table = of.table,
+                now = clock(Dialect::Sqlite),
                 counts = counts(of, "d.", Dialect::Sqlite),
                 of_key = self::key(of, "d.", Dialect::Sqlite),
             );

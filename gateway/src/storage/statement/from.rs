@@ -209,7 +209,7 @@ const CHECKPOINT_COLUMNS: [(&str, FieldType); 7] = [
     ("bytes", FieldType::Integer),
 ];
 
-/// The columns of a count: what it counts by, `documents`, and `sum_` with each field's name.
+/// The columns of a count: what it counts by, `documents`, and its sums.
 fn count_relation(count: &Count) -> Relation {
     let column = |name: String, column_type, nullable| RelationColumn {
         name,
@@ -221,8 +221,7 @@ fn count_relation(count: &Count) -> Relation {
     };
     let by = count.by.iter().map(|(name, _, by_type)| column(name.clone(), *by_type, true));
     let documents = column("documents".to_owned(), FieldType::Integer, false);
-    let sums = count.sums.iter();
-    let sums = sums.map(|(name, _)| column(format!("sum_{name}"), FieldType::Integer, false));
+    let sums = count.shown_sums().map(|(name, _)| column(name, FieldType::Integer, false));
     let columns = by.chain([documents]).chain(sums).collect();
     Relation { source: Source::Count(Box::new(count.clone())), columns }
 }

@@ -6,7 +6,7 @@ use super::render::Renderer;
 use super::tree::RelationColumn;
 use super::{Bind, Dialect};
 use crate::manifest::FieldType;
-use crate::storage::count::{Count, CountPart};
+use crate::storage::count::{Count, CountPart, Turn};
 
 impl Renderer<'_> {
     /// The rows of a count for the tenant. What has expired and was not swept yet is taken off: it
@@ -17,9 +17,9 @@ impl Renderer<'_> {
             let _ = write!(self.sql_mut(), "\"{column}\" AS \"{name}\", ");
         }
         self.added_up("documents", "documents");
-        for (name, column) in &count.sums {
+        for (name, column) in count.shown_sums() {
             self.push(", ");
-            self.added_up(column, &format!("sum_{name}"));
+            self.added_up(column, &name);
         }
         self.push(" FROM (");
         self.kept(count);
@@ -81,7 +81,7 @@ impl Renderer<'_> {
         }
         self.push("-1");
         for addend in &part.sums {
-            let value = addend.value("\"d\".", self.dialect());
+            let value = addend.value("\"d\".", Turn::Yields, self.dialect());
             let _ = write!(self.sql_mut(), ", -{value}");
         }
         self.push(" FROM ");

@@ -1,0 +1,59 @@
+//! `POST /checkpoints`: copy entries as they are now.
+
+use std::borrow::Cow;
+
+use loggia_plugin_sdk::schemars::{self, JsonSchema};
+use loggia_plugin_sdk::{Failure, Page, Request, Response, Route, checkpoint};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::{ALL, ENTRIES_OF, Row, TURN, Turn};
+use crate::prefix::Prefix;
+use crate::settings::Settings;
+
+pub(crate) const ROUTE: Route =
+    Route::post("create-checkpoint", "/checkpoints", "Copy entries as they are now.", create)
+        .with(|operation| operation.body::<New<'_>>().request_ms(30_000));
+
+/// Too many checkpoints are deleted by pages of so many.
+const PAGE: u32 = 1_000;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct New<'a> {
+    /// How keys begin, in base64url.
+    #[serde(borrow)]
+    prefix: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    label: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    #[schemars(with = "Option<Map<String, Value>>")]
+    metadata: Option<&'a RawValue>,
+}
+
+fn create(request: &Request) -> Result<Response, Failure> {
+    let New { prefix, label, metadata } = request.json()?;
+    let max_checkpoints = Settings::read()?.max_checkpoints;
+    let part = ENTRIES_OF.of(&Prefix::parse(prefix.as_deref())?)?;
+    TURN.put("create", &Turn {}).run()?;
+    let metadata = metadata.map_or("{}", RawValue::get);
+    let made = checkpoint::create("", &label.unwrap_or_default(), metadata, &[part])?;
+    keep_newest(max_checkpoints)?;
+    let shown = super::find(&made.id)?;
+    Ok(Response::json(201, shown.json)
+        .etag(shown.version)
+        .header("location", &format!("/v1/state/checkpoints/{}", made.id)))
+}
+
+fn keep_newest(count: u32) -> Result<(), Failure> {
+    loop {
+        let page = Page { limit: PAGE, offset: count, ..Page::default() };
+        let rows: Vec<Row> = ALL.page(&(), &page)?.decode()?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        checkpoint::delete(&ids)?;
+    }
+}
