@@ -4,6 +4,7 @@
 //! one [`Precondition`], so that one write both checks and changes; the others need to know what
 //! is there.
 
+use crate::entity_tag::EntityTag;
 use crate::problem::{Failure, Problem};
 use crate::storage::{Precondition, Version};
 
@@ -17,10 +18,11 @@ pub struct Conditions {
 /// What stands in one of the two headers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Tags {
-    /// `*`: any document.
+    /// `*`: whatever is there.
     Any,
-    /// A document of one of these versions. Tags that no document can have are left out.
-    Versions(Vec<Version>),
+    /// One of these, as they stand between the quotes. Weak tags, where they cannot match, and
+    /// malformed ones are left out.
+    Listed(Vec<String>),
 }
 
 impl Conditions {
@@ -28,9 +30,9 @@ impl Conditions {
     pub(crate) fn parse(headers: &[(String, String)]) -> Self {
         Self {
             // RFC 9110 compares strongly here: a weak tag never matches.
-            if_match: list(headers, "if-match").map(|list| Tags::parse(&list, strong_version)),
+            if_match: list(headers, "if-match").map(|list| Tags::parse(&list, strong)),
             if_none_match: list(headers, "if-none-match")
-                .map(|list| Tags::parse(&list, |tag| strong_version(strip_weak(tag)))),
+                .map(|list| Tags::parse(&list, |tag| strong(strip_weak(tag)))),
         }
     }
 
@@ -47,13 +49,48 @@ impl Conditions {
     /// # Errors
     /// 412 `precondition-failed` where they do not hold.
     pub fn check(&self, found: Option<Version>) -> Result<Precondition, Failure> {
-        let matches = |tags: &Tags| found.is_some_and(|version| tags.contain(version));
+        self.check_tag(found.map(EntityTag::from).as_ref())?;
+        Ok(found.map_or(Precondition::Absent, Precondition::Version))
+    }
+
+    /// Check them against the tag of what several documents make up, or none where there is nothing.
+    ///
+    /// Another request may change one of the documents between the read and the write. So a change
+    /// of one part must be seen by the changes of all others: let each of them also write one
+    /// document that they share, under the version that was read.
+    ///
+    /// ```no_run
+    /// use loggia_plugin_sdk::{Collection, EntityTag, Failure, Problem, Request, Response, declare};
+    ///
+    /// declare! { STORAGE:
+    ///     const NETWORKS: Collection = collection("network");
+    ///     const CONTACTS: Collection = collection("contact");
+    /// }
+    ///
+    /// fn rename(request: &Request) -> Result<Response, Failure> {
+    ///     let (network, contact) = (request.path("network"), request.path("contact"));
+    ///     let missing = || Problem::not_found("there is no such contact");
+    ///     let root = NETWORKS.get_json(network)?.ok_or_else(missing)?;
+    ///     let part = CONTACTS.get_json(contact)?.ok_or_else(missing)?;
+    ///     let tag = EntityTag::of([(network, root.version), (contact, part.version)]);
+    ///     request.conditions().check_tag(Some(&tag))?;
+    ///     let root = NETWORKS.merge_json(network, "{}").when(root.precondition()).run()?;
+    ///     let part = CONTACTS.merge_json(contact, request.text()?).when(part.precondition()).run()?;
+    ///     let tag = EntityTag::of([(network, root.version), (contact, part.version)]);
+    ///     Ok(Response::empty(204).etag(tag))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// 412 `precondition-failed`, with the tag of what is there, where they do not hold.
+    pub fn check_tag(&self, found: Option<&EntityTag>) -> Result<(), Failure> {
+        let matches = |tags: &Tags| found.is_some_and(|tag| tags.contain(tag));
         let wanted = self.if_match.as_ref().is_none_or(matches);
         let unwanted = self.if_none_match.as_ref().is_some_and(matches);
         if !wanted || unwanted {
-            return Err(Problem::precondition_failed(found).into());
+            return Err(Problem::unmatched(found).into());
         }
-        Ok(found.map_or(Precondition::Absent, Precondition::Version))
+        Ok(())
     }
 
     /// The one precondition that says the same, if there is one. Others must be checked against
@@ -63,8 +100,8 @@ impl Conditions {
             (None, None) => Some(Precondition::Any),
             (Some(Tags::Any), None) => Some(Precondition::Present),
             (None, Some(Tags::Any)) => Some(Precondition::Absent),
-            (Some(Tags::Versions(versions)), None) => match versions.as_slice() {
-                [version] => Some(Precondition::Version(*version)),
+            (Some(Tags::Listed(tags)), None) => match tags.as_slice() {
+                [tag] => version(tag).map(Precondition::Version),
                 _ => None,
             },
             _ => None,
@@ -73,17 +110,17 @@ impl Conditions {
 }
 
 impl Tags {
-    fn parse(list: &str, version: impl Fn(&str) -> Option<Version>) -> Self {
+    fn parse(list: &str, text: impl Fn(&str) -> Option<&str>) -> Self {
         if list.trim() == "*" {
             return Self::Any;
         }
-        Self::Versions(members(list).filter_map(version).collect())
+        Self::Listed(members(list).filter_map(text).map(str::to_owned).collect())
     }
 
-    fn contain(&self, version: Version) -> bool {
+    fn contain(&self, tag: &EntityTag) -> bool {
         match self {
             Self::Any => true,
-            Self::Versions(versions) => versions.contains(&version),
+            Self::Listed(texts) => texts.iter().any(|text| tag.is(text)),
         }
     }
 }
@@ -111,9 +148,13 @@ fn strip_weak(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }
 
-/// The version of a strong tag. Tags are compared byte by byte, so `"07"` is not version 7.
-fn strong_version(tag: &str) -> Option<Version> {
-    let text = tag.strip_prefix('"')?.strip_suffix('"')?;
+/// What stands between the quotes of a strong tag.
+fn strong(tag: &str) -> Option<&str> {
+    tag.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// The version that a tag is of. Tags are compared byte by byte, so `"07"` is not version 7.
+fn version(text: &str) -> Option<Version> {
     text.parse().ok().filter(|version: &Version| version.to_string() == text)
 }
 
@@ -184,6 +225,24 @@ mod tests {
         assert_eq!(if_none_match("*").check(None), Ok(Precondition::Absent));
         assert!(if_none_match("\"6\", W/\"7\"").check(Some(7)).is_err());
         assert_eq!(if_none_match("\"6\"").check(Some(7)), Ok(Precondition::Version(7)));
+    }
+
+    #[test]
+    fn a_tag_of_several_documents_is_compared_as_any_other() {
+        let tag = EntityTag::of([("a", 7), ("b", 8)]);
+        let listed = format!("\"7\", {tag}");
+        assert_eq!(if_match(&listed).check_tag(Some(&tag)), Ok(()));
+        assert_eq!(if_match("*").check_tag(Some(&tag)), Ok(()));
+        assert_eq!(conditions(&[]).check_tag(None), Ok(()));
+        assert_eq!(if_none_match("*").check_tag(None), Ok(()));
+        assert_eq!(if_none_match("\"7\"").check_tag(Some(&tag)), Ok(()));
+        assert!(if_none_match(&format!("W/{tag}")).check_tag(Some(&tag)).is_err());
+        assert!(if_match(&listed).check_tag(None).is_err());
+        let other = EntityTag::of([("a", 7), ("b", 9)]);
+        let Err(Failure::Problem(problem)) = if_match(&listed).check_tag(Some(&other)) else {
+            panic!("the condition held");
+        };
+        assert_eq!(problem.headers, [("etag".to_owned(), other.to_string())]);
     }
 
     #[test]

@@ -73,8 +73,13 @@ pub mod bindings;
 mod conditions;
 #[doc(hidden)]
 pub mod declaring;
+mod digest;
+mod encoding;
+mod entity_tag;
 pub mod log;
 pub mod manifest;
+mod merge_patch;
+mod ndjson;
 mod plugin;
 mod problem;
 mod request;
@@ -82,6 +87,8 @@ mod response;
 mod route;
 mod settings;
 pub mod storage;
+#[cfg(not(target_family = "wasm"))]
+mod test_request;
 mod timestamp;
 mod uuid;
 
@@ -90,6 +97,10 @@ mod uuid;
 pub use schemars;
 
 pub use self::conditions::Conditions;
+pub use self::digest::{digest_id, sha256};
+pub use self::encoding::{Encoding, InvalidEncoding};
+pub use self::entity_tag::EntityTag;
+pub use self::merge_patch::merge_patch;
 pub use self::plugin::{Plugin, describe};
 pub use self::problem::{Failure, Problem, Wait};
 pub use self::request::{Principal, Request};
@@ -100,4 +111,6 @@ pub use self::storage::{
     Collection, Delete, Document, Expiry, Outcome, Page, Precondition, Rows, Scope, Select, Update,
     Version, Write, Written, apply, checkpoint, sweep,
 };
+#[cfg(not(target_family = "wasm"))]
+pub use self::test_request::TestRequest;
 pub use self::timestamp::{InvalidTimestamp, Timestamp};

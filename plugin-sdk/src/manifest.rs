@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     fn json(manifest: Manifest) -> Value {
-        serde_json::from_str(&manifest.into_json().unwrap()).expect("a manifest is JSON")
+        serde_json::from_str(&manifest.into_json().expect("no fault")).expect("a manifest is JSON")
     }
 
     #[derive(JsonSchema, Serialize)]
@@ -431,13 +431,13 @@ mod tests {
             "collection note, field title: it is something else than Integer in Note",
             "collection note, field text: it leads to a member text that Note has not: title",
         ];
-        assert_eq!(faults.unwrap_err(), expected);
+        assert_eq!(faults.expect_err("faults"), expected);
     }
 
     #[test]
     fn a_page_is_declared_by_its_statement() {
         let operation = Operation::get("list-notes", "/notes", "List.").pages(&LIST);
-        let declared = serde_json::to_value(operation).unwrap();
+        let declared = serde_json::to_value(operation).expect("it is JSON");
         assert_eq!(declared["params"]["order"]["enum"], json!(["-updatedAt", "oldest"]));
         assert_eq!(declared["params"]["order"]["default"], "-updatedAt");
         assert_eq!(declared["params"]["limit"]["maximum"], 1_000);

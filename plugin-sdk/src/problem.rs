@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 use crate::bindings::exports::loggia::plugin::handler;
+use crate::entity_tag::EntityTag;
 use crate::log;
 use crate::storage::{Error, Fault, Version};
 
@@ -58,13 +59,18 @@ impl Problem {
     /// 412 `precondition-failed`, with the `ETag` of the document that is there, if there is one.
     #[must_use]
     pub fn precondition_failed(found: Option<Version>) -> Self {
+        Self::unmatched(found.map(EntityTag::from).as_ref())
+    }
+
+    /// As [`precondition_failed`](Self::precondition_failed), by the tag.
+    pub(crate) fn unmatched(found: Option<&EntityTag>) -> Self {
         let detail = match found {
             Some(_) => "the stored document is not the one that the condition asks for",
             None => "there is no document that meets the condition",
         };
         let problem = Self::new(412, "precondition-failed", detail);
         match found {
-            Some(version) => problem.header("etag", &etag(version)),
+            Some(tag) => problem.header("etag", &tag.to_string()),
             None => problem,
         }
     }
@@ -211,11 +217,6 @@ fn invalid(fault: Fault) -> Problem {
     let problem = Problem::new(status, &fault.code, fault.detail);
     // Faults that are not in a body have no pointer.
     if fault.name.is_empty() { problem } else { problem.with("pointer", fault.name) }
-}
-
-/// The strong entity tag of a version, as it stands in a header.
-pub(crate) fn etag(version: Version) -> String {
-    format!("\"{version}\"")
 }
 
 impl From<Failure> for handler::Failure {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::bindings::exports::loggia::plugin::handler;
 use crate::conditions::Conditions;
+use crate::ndjson;
 use crate::problem::{Failure, Problem};
 use crate::route::place_of;
 use crate::storage::{Collection, Page, Precondition};
@@ -127,6 +128,37 @@ impl Request {
         })
     }
 
+    /// The values of a body of NDJSON, one on each line; lines without any are left out. They may
+    /// borrow from the body. A line that does not have the form of a `T` is a problem by itself, and
+    /// those behind it are read all the same:
+    ///
+    /// ```
+    /// # use loggia_plugin_sdk::{Failure, Problem, Request, Response};
+    /// # use serde::Deserialize;
+    /// #[derive(Deserialize)]
+    /// struct Event {
+    ///     kind: String,
+    /// }
+    ///
+    /// fn all_or_none(request: &Request) -> Result<Response, Failure> {
+    ///     let events = request.ndjson().collect::<Result<Vec<Event>, Problem>>()?;
+    ///     Ok(Response::json(200, format!(r#"{{"taken":{}}}"#, events.len())))
+    /// }
+    ///
+    /// fn all_that_are_good(request: &Request) -> Result<Response, Failure> {
+    ///     let events: Vec<Event> = request.ndjson().filter_map(Result::ok).collect();
+    ///     Ok(Response::json(200, format!(r#"{{"taken":{}}}"#, events.len())))
+    /// }
+    /// ```
+    ///
+    /// The operation declares the media type `application/x-ndjson`.
+    ///
+    /// # Errors
+    /// 400 `invalid-json`, with the `line` of the body and the `column`.
+    pub fn ndjson<'a, T: Deserialize<'a>>(&'a self) -> impl Iterator<Item = Result<T, Problem>> {
+        ndjson::read(&self.raw.body)
+    }
+
     /// Who asks.
     #[must_use]
     pub fn principal(&self) -> &Principal {
@@ -206,22 +238,19 @@ fn values<'a>(pairs: &'a [(String, String)], name: &str) -> impl Iterator<Item =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Response, Route};
+
+    const GET: Route = Route::get("get-note", "/notes/{id}", "Read.", |_| Ok(Response::empty(204)));
 
     fn request(body: &str) -> Request {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let raw = handler::Request {
-            operation: "get-note".to_owned(),
-            path_params: vec!["a/b".to_owned()],
-            query: vec![pair("tag", "x"), pair("limit", "50"), pair("tag", "y")],
-            headers: vec![pair("if-match", "\"7\"")],
-            body: body.as_bytes().to_vec(),
-            principal: Principal { subject: "anonymous".to_owned(), roles: Vec::new() },
-            received_at: 1,
-            now: 2,
-            entropy: (3, 4),
-            attributes: vec![pair("trace-id", "t")],
-        };
-        Request::new(raw, "/notes/{id}")
+        Request::test(&GET)
+            .path("id", "a/b")
+            .query("tag", "x")
+            .query("limit", "50")
+            .query("tag", "y")
+            .header("if-match", "\"7\"")
+            .body(body)
+            .build()
     }
 
     #[test]
@@ -234,8 +263,7 @@ mod tests {
         assert_eq!(request.query_as::<u32>("offset"), Ok(None));
         assert!(request.query_as::<u32>("tag").is_err());
         assert_eq!(request.header("if-match"), Some("\"7\""));
-        assert_eq!(request.attribute("trace-id"), Some("t"));
-        assert_eq!((request.received_at().as_micros(), request.now().as_micros()), (1, 2));
+        assert_eq!(request.operation(), "get-note");
     }
 
     #[test]

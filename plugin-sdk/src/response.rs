@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use crate::bindings::exports::loggia::plugin::handler;
-use crate::problem::{Failure, etag};
-use crate::storage::{Error, Version};
+use crate::entity_tag::EntityTag;
+use crate::ndjson;
+use crate::problem::Failure;
+use crate::storage::Error;
 
 /// An answer. The gateway checks it before it commits, so a wrong one undoes the request.
 ///
@@ -38,9 +40,26 @@ impl Response {
     /// # Errors
     /// The value cannot be written as JSON.
     pub fn serialize<T: Serialize + ?Sized>(status: u16, value: &T) -> Result<Self, Failure> {
-        let text = serde_json::to_string(value)
-            .map_err(|fault| Error::Other(format!("an answer: {fault}")))?;
+        let text = serde_json::to_string(value).map_err(unserializable)?;
         Ok(Self::json(status, text))
+    }
+
+    /// An answer whose body is NDJSON: each of these values as JSON on a line of its own.
+    ///
+    /// ```
+    /// # use loggia_plugin_sdk::Response;
+    /// let response = Response::ndjson(200, [["a", "b"], ["c", "d"]])?;
+    /// # Ok::<(), loggia_plugin_sdk::Failure>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A value cannot be written as JSON.
+    pub fn ndjson<T: Serialize>(
+        status: u16,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<Self, Failure> {
+        let body = ndjson::write(values).map_err(unserializable)?;
+        Ok(Self::bytes(status, ndjson::MEDIA_TYPE, body))
     }
 
     /// An answer with a body of any media type.
@@ -56,11 +75,16 @@ impl Response {
         self
     }
 
-    /// Name the version of the document that is answered with, as a strong `ETag`.
+    /// Name what is answered with by a strong `ETag`: the version of a document, or an
+    /// [`EntityTag`] of several.
     #[must_use]
-    pub fn etag(self, version: Version) -> Self {
-        self.header("etag", &etag(version))
+    pub fn etag(self, tag: impl Into<EntityTag>) -> Self {
+        self.header("etag", &tag.into().to_string())
     }
+}
+
+fn unserializable(fault: serde_json::Error) -> Error {
+    Error::Other(format!("an answer: {fault}"))
 }
 
 impl From<Response> for handler::Response {

@@ -108,6 +108,12 @@ impl Route {
         Self { with, ..self }
     }
 
+    /// The name of its operation, and its path.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn place(&self) -> (&'static str, &'static str) {
+        (self.name, self.path)
+    }
+
     /// The operation as the manifest has it.
     pub(crate) fn operation(&self) -> Operation {
         (self.with)((self.declare)(self.name, self.path, self.summary))
@@ -129,8 +135,12 @@ pub(crate) fn dispatch(
 
 /// The place of a parameter among those of a path such as `/notes/{id}:read`.
 pub(crate) fn place_of(name: &str, path: &str) -> Option<usize> {
-    let mut names = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-    names.position(|known| known == name)
+    parameters(path).position(|known| known == name)
+}
+
+/// The names of a path's parameters, in its order.
+pub(crate) fn parameters(path: &str) -> impl Iterator<Item = &str> {
+    path.split('{').skip(1).filter_map(|rest| rest.split('}').next())
 }
 
 #[cfg(test)]

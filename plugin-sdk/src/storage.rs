@@ -39,6 +39,7 @@ mod args;
 pub mod checkpoint;
 mod collection;
 mod declare;
+mod failed;
 mod select;
 mod statement;
 mod sweep;

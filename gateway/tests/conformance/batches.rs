@@ -10,6 +10,7 @@ use crate::harness::{TestGateway, on_both_databases};
 on_both_databases! {
     a_batch_that_fails_leaves_nothing with patient,
     a_batch_that_fails_leaves_what_was_there with patient,
+    the_write_at_fault_is_pointed_to with patient,
     a_write_that_may_be_skipped_says_why with patient,
     each_condition_holds_in_a_batch with patient,
     outcomes_stand_in_the_order_of_the_writes with patient,
@@ -67,6 +68,23 @@ async fn a_batch_that_fails_leaves_what_was_there(gateway: &TestGateway) {
     assert_eq!(gateway.assert_stored("a", &a).await.etag(), a_tag);
     assert_eq!(gateway.assert_stored("b", &b).await.etag(), b_tag);
     gateway.assert_absent("c").await;
+}
+
+async fn the_write_at_fault_is_pointed_to(gateway: &TestGateway) {
+    let holder = gateway.put_document("holder", &json!({"unique_key": "k"})).await;
+    for (bad, pointer) in [
+        (r#"{"id": "x", "change": {"put": {"amount": "one"}}}"#, "/1/change/put/amount"),
+        (r#"{"id": "x", "change": {"put": {"unique_key": "k"}}}"#, "/1/change/put"),
+        (r#"{"id": "x", "change": {"merge": {}}}"#, "/1/change/merge"),
+        (r#"{"id": "x", "change": "delete", "when": "present"}"#, "/1/change"),
+    ] {
+        let writes = json!([put("a", &json!({})), value(bad), put("z", &json!({}))]);
+        assert_eq!(gateway.apply(&writes).await.json()["pointer"], pointer, "{bad}");
+    }
+    let bad = value(r#"{"id": "holder", "change": {"put": {}}, "when": "absent"}"#);
+    let answer = gateway.apply(&json!([put("a", &json!({})), bad])).await;
+    assert_eq!(answer.json()["etag"], holder.etag());
+    assert_eq!(answer.header("etag"), None);
 }
 
 /// Writes that are left out where there is only `holder`, and why.

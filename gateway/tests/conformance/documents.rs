@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::faults::{document, patient, value};
+use crate::harness::faults::{document, patient, route, value};
 use crate::harness::{TestGateway, on_both_databases};
 
 on_both_databases! {
@@ -14,6 +14,7 @@ on_both_databases! {
     if_match_takes_a_list_and_no_weak_tag with patient,
     if_none_match_star_writes_where_nothing_is with patient,
     if_none_match_of_a_tag_writes_at_another_version with patient,
+    several_documents_are_read_and_changed_under_one_etag with patient,
     what_is_not_there_is_not_found with patient,
     an_etag_never_repeats with patient,
     a_merge_patch_follows_its_rfc with patient,
@@ -143,6 +144,26 @@ async fn if_none_match_of_a_tag_writes_at_another_version(gateway: &TestGateway)
     let etag = gateway.put_document("d", &body).await.etag();
     let unchanged = gateway.conditional("GET", "d", ("if-none-match", &etag), &json!({})).await;
     assert_eq!(unchanged.assert_status(304).body.len(), 0);
+}
+
+async fn several_documents_are_read_and_changed_under_one_etag(gateway: &TestGateway) {
+    let path = route("together?id=a&id=b");
+    for id in ["a", "b"] {
+        gateway.put_document(id, &json!({"title": id})).await.assert_status(201);
+    }
+    let etag = gateway.get(&path).await.assert_status(200).etag();
+    let if_none_match = [("if-none-match", etag.as_str())];
+    gateway.send("GET", &path, &if_none_match, "").await.assert_status(304);
+    gateway.put_document("b", &json!({"title": "changed"})).await.assert_status(200);
+    let changed = gateway.send("GET", &path, &if_none_match, "").await.assert_status(200).etag();
+    assert_ne!(changed, etag);
+
+    let refused = gateway.send("POST", &path, &[("if-match", &etag)], "").await;
+    refused.assert_problem(412, "precondition-failed");
+    assert_eq!(refused.etag(), changed);
+    gateway.assert_stored("a", &json!({"title": "a"})).await;
+    gateway.send("POST", &path, &[("if-match", &changed)], "").await.assert_status(204);
+    gateway.assert_stored("a", &json!({"title": "a", "extra": "changed"})).await;
 }
 
 async fn what_is_not_there_is_not_found(gateway: &TestGateway) {

@@ -11,6 +11,7 @@ on_both_databases! {
     a_body_of_another_form_is_refused_with_its_place,
     unknown_members_of_a_closed_body_are_named,
     an_operation_takes_one_of_several_media_types,
+    each_line_of_a_body_is_a_value_by_itself,
     a_verb_is_told_from_a_colon_of_the_value,
     bytes_of_any_kind_reach_the_plugin_encoded,
     a_percent_without_digits_is_refused,
@@ -70,6 +71,18 @@ async fn an_operation_takes_one_of_several_media_types(gateway: &TestGateway) {
     let problem = refused.assert_problem(415, "unsupported-media-type");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains(JSON) && detail.contains("application/x-ndjson"), "{detail}");
+}
+
+async fn each_line_of_a_body_is_a_value_by_itself(gateway: &TestGateway) {
+    let body = "{\"id\": \"a\"}\n{\"id\": 1}\n\n{\"id\": \"b\"}\n";
+    let headers = [("content-type", "application/x-ndjson")];
+    let answer = gateway.send("POST", &route("lines"), &headers, body.to_owned()).await;
+    assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let told: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&told[0]["id"], &told[2]["id"]), (&json!("a"), &json!("b")));
+    assert_eq!(told[1], json!({"code": "invalid-json", "line": 2}));
+    assert_eq!(told.len(), 3);
 }
 
 async fn a_verb_is_told_from_a_colon_of_the_value(gateway: &TestGateway) {

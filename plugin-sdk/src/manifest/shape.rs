@@ -211,7 +211,7 @@ mod tests {
         ] {
             assert!(shape.fault_of(pointer, field_type).is_some(), "{pointer} {field_type:?}");
         }
-        let fault = shape.fault_of("/owner/title", FieldType::Text).unwrap();
+        let fault = shape.fault_of("/owner/title", FieldType::Text).expect("a fault");
         assert_eq!(fault, "leads to a member title that Job has not: name, done");
     }
 

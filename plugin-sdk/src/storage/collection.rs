@@ -160,6 +160,12 @@ impl<T: JsonSchema> Declare for Collection<T> {
 }
 
 impl<T> Document<T> {
+    /// What lets a write through only where the document has not changed since it was read.
+    #[must_use]
+    pub fn precondition(&self) -> Precondition {
+        Precondition::Version(self.version)
+    }
+
     /// The same document with another body.
     pub fn with_body<U>(self, body: U) -> Document<U> {
         let Self { id, version, created_at, updated_at, expires_at, body: _ } = self;

@@ -44,7 +44,7 @@ mod tests {
     fn the_manifest_has_the_form_of_the_schema() {
         let parse = |text: &str| serde_json::from_str(text).expect("it is JSON");
         let schema: serde_json::Value = parse(include_str!("../../../wit/manifest.schema.json"));
-        let manifest = parse(&describe::<ChatSessions>().unwrap());
+        let manifest = parse(&describe::<ChatSessions>().expect("all that is declared can be"));
         let checked = jsonschema::validate(&schema, &manifest);
         assert_eq!(checked.map_err(|fault| fault.to_string()), Ok(()));
     }

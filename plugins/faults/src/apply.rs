@@ -43,11 +43,22 @@ enum When {
 pub(crate) fn apply(request: &Request) -> Result<Response, Failure> {
     let steps: Vec<Step<'_>> = request.json()?;
     let writes = steps.iter().map(|step| step.write(request)).collect();
-    let outcomes: Vec<Value> = apply_writes(writes)?.iter().map(describe).collect();
+    let outcomes = apply_writes(writes)
+        .map_err(|error| error.pointing(|write| format!("/{write}/{}", steps[write].place())))?;
+    let outcomes: Vec<Value> = outcomes.iter().map(describe).collect();
     Response::serialize(200, &json!({"outcomes": outcomes}))
 }
 
 impl Step<'_> {
+    /// Where in it the body to write stands.
+    fn place(&self) -> &'static str {
+        match self.change {
+            Change::Put(_) => "change/put",
+            Change::Merge(_) => "change/merge",
+            Change::Delete => "change",
+        }
+    }
+
     fn write(&self, request: &Request) -> Write {
         let condition = match self.when {
             None => Precondition::Any,

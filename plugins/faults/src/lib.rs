@@ -13,6 +13,7 @@ mod manifest;
 mod output;
 mod probe;
 mod schedule;
+mod together;
 mod wait;
 
 use loggia_plugin_sdk::manifest::Manifest;

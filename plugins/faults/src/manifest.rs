@@ -6,7 +6,9 @@ use loggia_plugin_sdk::{Response, Route};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{apply, attack, breach, checkpoints, documents, echo, output, probe, schedule, wait};
+use crate::{
+    apply, attack, breach, checkpoints, documents, echo, output, probe, schedule, together, wait,
+};
 
 #[derive(JsonSchema, Serialize)]
 struct Settings {
@@ -113,6 +115,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::post("sweep", "/sweep", "Delete what has expired, and count it.", documents::sweep),
     Route::post("increment", "/increment/{id}", "Add one to the member amount.", apply::increment),
     Route::post("lose", "/lose/{id}", "The same, without a look at who else does.", apply::lose),
+    together::READ,
+    together::CHANGE,
     // Checkpoints and counts.
     Route::post(
         "create-checkpoint",
@@ -160,6 +164,7 @@ pub(crate) const ROUTES: &[Route] = &[
         }),
     Route::post("check-body", "/check-body", "Take items of a certain form, or lines.", echo::body)
         .with(check_body),
+    together::LINES,
     Route::get("value", "/values/{value}", "Take any value.", echo::value),
     Route::get("value-verb", "/values/{value}:verb", "The same with a verb.", echo::value),
     Route::get("bytes", "/bytes/{value}", "Take any bytes.", echo::value)
@@ -303,7 +308,7 @@ mod tests {
     fn the_manifest_has_the_form_of_the_schema() {
         let parse = |text: &str| serde_json::from_str(text).expect("it is JSON");
         let schema: serde_json::Value = parse(include_str!("../../../wit/manifest.schema.json"));
-        let manifest = parse(&describe::<Faults>().unwrap());
+        let manifest = parse(&describe::<Faults>().expect("all that is declared can be"));
         let checked = jsonschema::validate(&schema, &manifest);
         assert_eq!(checked.map_err(|fault| fault.to_string()), Ok(()));
     }

@@ -15,11 +15,12 @@ pub(super) const CASE: Case = Case {
         ("bytes", "100"),
         ("ms", "1"),
         ("ids", "1"),
+        ("id", "a"),
         ("count", "1"),
         ("writes", "1"),
         ("backwards", "x"),
     ],
-    conditional: &["PUT /documents/", "PATCH /documents/", "DELETE /documents/"],
+    conditional: &["PUT /documents/", "PATCH /documents/", "DELETE /documents/", "POST /together"],
     body,
 };
 
