@@ -129,7 +129,7 @@ async fn connections_beyond_the_limit_wait(gateway: &TestGateway) {
 }
 
 /// Send raw bytes, and read until the gateway closes the connection.
-async fn exchange(gateway: &TestGateway, text: &str) -> String {
+pub(crate) async fn exchange(gateway: &TestGateway, text: &str) -> String {
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     read_all(&mut stream).await

@@ -17,6 +17,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, TestGateway};
+use crate::server::exchange;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const BYTES: (&str, &str) = ("content-type", "application/octet-stream");
@@ -89,6 +90,15 @@ impl TestGateway {
     fn in_seconds(&self, seconds: i64) {
         self.storage().freeze_clock(self.storage().now() + seconds * 1_000_000);
     }
+}
+
+/// Announce a body of one byte more than 8 MiB: the gateway answers without reading it.
+async fn announce(gateway: &TestGateway, line: &str, (name, value): (&str, &str)) -> String {
+    let length = (8 << 20) + 1;
+    let head = format!(
+        "{line} HTTP/1.1\r\nhost: t\r\n{name}: {value}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    exchange(gateway, &head).await
 }
 
 /// The items of an answer.

@@ -9,7 +9,6 @@ pub(crate) mod put;
 use std::collections::HashSet;
 
 use loggia_plugin_sdk::schemars::{self, JsonSchema};
-use loggia_plugin_sdk::storage::Error;
 use loggia_plugin_sdk::{Failure, Outcome, Precondition, Problem, Version, Write, apply};
 use serde::Deserialize;
 
@@ -70,20 +69,9 @@ pub(crate) fn writes<T>(
 /// Write them all or none: the keys with what became of each.
 pub(crate) fn run(writes: Vec<(Key, Write)>) -> Result<Vec<(Key, Outcome)>, Failure> {
     let (keys, writes): (Vec<Key>, Vec<Write>) = writes.into_iter().unzip();
-    let outcomes = apply(writes).map_err(explain)?;
+    let outcomes =
+        apply(writes).map_err(|error| error.pointing(|item| format!("/items/{item}")))?;
     Ok(keys.into_iter().zip(outcomes).collect())
-}
-
-fn explain(error: Error) -> Failure {
-    let place = match &error {
-        Error::PreconditionFailed(mismatch) => mismatch.index,
-        Error::Invalid(fault) => fault.index,
-        _ => return error.into(),
-    };
-    match Failure::from(error) {
-        Failure::Problem(problem) => at(place as usize, problem).into(),
-        failure => failure,
-    }
 }
 
 /// A problem of a member of an item.

@@ -35,6 +35,11 @@ declare! { STORAGE:
 
     const ONE: Select<Id<'_>, Row> = select("checkpoint", concat!(columns!(), " WHERE id = :id"));
 
+    /// The checkpoints besides a new one, the newest first.
+    const OTHERS: Select<Id<'_>, Row> =
+        select("other-checkpoints", "SELECT id, created_at FROM checkpoint WHERE id <> :id")
+            .orders(&[("-created_at", "created_at DESC")]);
+
     /// One document, which each writes that makes a checkpoint: so they take turns.
     const TURN: Collection<Turn> = collection("turn");
 }

@@ -60,12 +60,13 @@ impl<'a> Entry<'a> {
 
 #[cfg(test)]
 mod tests {
+    use loggia_plugin_sdk::Encoding;
+
     use super::*;
-    use crate::base64url;
 
     #[test]
     fn a_document_is_read_as_it_was_made() {
-        let key = Key::parse(&base64url::encode(b"a\xff")).expect("a key");
+        let key = Key::parse(&Encoding::Base64Url.encode(b"a\xff")).expect("a key");
         let metadata = Metadata::parse(r#"{"a": [1]}"#).expect("an object");
         let text = document(&key, "AAE", 2, Some(metadata));
         let entry = Entry::read(&text).expect("an entry");

@@ -2,9 +2,8 @@
 
 use loggia_plugin_sdk::manifest::Mode;
 use loggia_plugin_sdk::storage::Error;
-use loggia_plugin_sdk::{Failure, Problem, Request, Response, Route};
+use loggia_plugin_sdk::{Encoding, Failure, Problem, Request, Response, Route};
 
-use crate::base64url;
 use crate::entry::{ENTRIES, Entry};
 use crate::http_date::http_date;
 use crate::key::{self, Key};
@@ -18,8 +17,8 @@ fn get(request: &Request) -> Result<Response, Failure> {
     let found = ENTRIES.get_json(&Key::parse(request.path("key"))?.id())?;
     let found = found.ok_or_else(|| Problem::not_found("there is no entry with this key"))?;
     let entry = Entry::read(&found.body)?;
-    let value = base64url::decode(entry.value)
-        .ok_or_else(|| Error::Other("a stored value is not base64url".to_owned()))?;
+    let value = Encoding::Base64Url.decode(entry.value);
+    let value = value.map_err(|fault| Error::Other(format!("a stored value: {fault}")))?;
     let mut response = Response::bytes(200, "application/octet-stream", value).etag(found.version);
     if let Some(metadata) = entry.metadata {
         response = response.header(HEADER, &in_header(metadata.get()));

@@ -4,12 +4,9 @@
 //! key that is too long for this a digest. The field `hex` of the document has all of them, in the
 //! order of the bytes.
 
-use loggia_plugin_sdk::Problem;
 use loggia_plugin_sdk::manifest::Param;
+use loggia_plugin_sdk::{Encoding, Problem, sha256};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
-
-use crate::base64url::{self, hexadecimal};
 
 /// The longest key.
 const MAX_BYTES: usize = 1_024;
@@ -30,7 +27,7 @@ pub(crate) struct Key(Vec<u8>);
 impl Key {
     /// A key in base64url, as the gateway gives a parameter of bytes.
     pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
-        let bytes = base64url::decode(text);
+        let bytes = Encoding::Base64Url.decode(text).ok();
         let key = bytes.filter(|bytes| (1..=MAX_BYTES).contains(&bytes.len())).map(Self);
         key.ok_or_else(|| {
             let detail = "a key has 1 to 1,024 bytes, in base64url without padding";
@@ -40,24 +37,23 @@ impl Key {
 
     /// The key that an id has been made of; none where the id is a digest.
     pub(crate) fn of_id(id: &str) -> Option<Self> {
-        let byte = |place: usize| u8::from_str_radix(id.get(place..place + 2)?, 16).ok();
-        (0..id.len()).step_by(2).map(byte).collect::<Option<_>>().map(Self)
+        Encoding::Hex.decode(id).ok().map(Self)
     }
 
     pub(crate) fn id(&self) -> String {
         if self.0.len() <= MAX_READABLE_BYTES {
             return self.hex();
         }
-        format!("{DIGEST_MARK}{}", hexadecimal(&Sha256::digest(&self.0)))
+        format!("{DIGEST_MARK}{}", Encoding::Hex.encode(sha256(&self.0)))
     }
 
     pub(crate) fn hex(&self) -> String {
-        hexadecimal(&self.0)
+        Encoding::Hex.encode(&self.0)
     }
 
     /// In base64url, as clients see it in JSON.
     pub(crate) fn text(&self) -> String {
-        base64url::encode(&self.0)
+        Encoding::Base64Url.encode(&self.0)
     }
 }
 
@@ -76,7 +72,7 @@ mod tests {
     use super::*;
 
     fn key(bytes: &[u8]) -> Key {
-        Key::parse(&base64url::encode(bytes)).expect("a key")
+        Key::parse(&Encoding::Base64Url.encode(bytes)).expect("a key")
     }
 
     #[test]
@@ -99,10 +95,10 @@ mod tests {
 
     #[test]
     fn no_key_is_empty_or_too_long() {
-        let longest = base64url::encode(&[b'a'; MAX_BYTES]);
+        let longest = Encoding::Base64Url.encode(&[b'a'; MAX_BYTES]);
         assert_eq!(longest.len(), MAX_CHARACTERS as usize);
         assert!(Key::parse(&longest).is_ok());
-        assert!(Key::parse(&base64url::encode(&[b'a'; MAX_BYTES + 1])).is_err());
+        assert!(Key::parse(&Encoding::Base64Url.encode(&[b'a'; MAX_BYTES + 1])).is_err());
         assert!(Key::parse("").is_err() && Key::parse("a=").is_err());
     }
 }

@@ -5,7 +5,6 @@
 //! `key.rs` how any bytes become an id and keep their order; begin reading there. Those of batches,
 //! checkpoints and locks stand in folders of these names.
 
-mod base64url;
 mod batch;
 mod checkpoint;
 mod cleanup;

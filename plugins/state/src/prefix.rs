@@ -3,10 +3,8 @@
 //! A range is what an index can follow, and it is right whatever the last byte is: behind all digits
 //! comes `g`, so no byte needs to be counted up.
 
-use loggia_plugin_sdk::Problem;
+use loggia_plugin_sdk::{Encoding, Problem};
 use serde::Serialize;
-
-use crate::base64url::{self, hexadecimal};
 
 /// The arguments `from` and `to` of statements; neither is given for all keys.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
@@ -21,11 +19,11 @@ impl Prefix {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Ok(Self::default());
         };
-        let bytes = base64url::decode(text).ok_or_else(|| {
+        let bytes = Encoding::Base64Url.decode(text).map_err(|_| {
             Problem::new(422, "invalid-prefix", "a prefix is bytes in base64url without padding")
                 .with("pointer", "/prefix")
         })?;
-        let digits = hexadecimal(&bytes);
+        let digits = Encoding::Hex.encode(bytes);
         Ok(Self { to: Some(format!("{digits}g")), from: Some(digits) })
     }
 }
@@ -37,12 +35,12 @@ mod tests {
     #[test]
     fn a_prefix_is_a_range_whatever_its_last_byte() {
         let Prefix { from: Some(from), to: Some(to) } =
-            Prefix::parse(Some(&base64url::encode(b"a\xff"))).expect("a prefix")
+            Prefix::parse(Some(&Encoding::Base64Url.encode(b"a\xff"))).expect("a prefix")
         else {
             panic!("it is no range")
         };
         let within = |key: &[u8]| {
-            let digits = hexadecimal(key);
+            let digits = Encoding::Hex.encode(key);
             from <= digits && digits < to
         };
         assert!(within(b"a\xff") && within(b"a\xff\0") && within(b"a\xff\xff\xff"));

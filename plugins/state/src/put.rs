@@ -1,13 +1,13 @@
 //! `PUT /entries/{key}`: store a value.
 
 use loggia_plugin_sdk::manifest::Mode;
-use loggia_plugin_sdk::{Failure, Request, Response, Route};
+use loggia_plugin_sdk::{Encoding, Failure, Request, Response, Route};
 
 use crate::entry::{self, ENTRIES};
 use crate::key::{self, Key};
 use crate::metadata::{HEADER, Metadata};
 use crate::settings::{MAX_VALUE_BYTES, Settings};
-use crate::{base64url, time_to_live};
+use crate::time_to_live;
 
 /// A value in base64url, and what stands around it.
 pub(crate) const MAX_DOCUMENT_BYTES: u64 = MAX_VALUE_BYTES / 3 * 4 + 65_536;
@@ -31,7 +31,7 @@ fn put(request: &Request) -> Result<Response, Failure> {
     let value = request.body();
     Settings::read()?.check_value(value.len())?;
     let metadata = request.header(HEADER).map(Metadata::parse).transpose()?;
-    let document = entry::document(&key, &base64url::encode(value), value.len(), metadata);
+    let document = entry::document(&key, &Encoding::Base64Url.encode(value), value.len(), metadata);
     let id = key.id();
     let written = ENTRIES
         .put_json(&id, document)

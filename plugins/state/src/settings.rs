@@ -4,15 +4,15 @@ use loggia_plugin_sdk::schemars::{self, JsonSchema};
 use loggia_plugin_sdk::{Failure, Problem, settings};
 use serde::{Deserialize, Serialize};
 
-/// The largest value that a setting can allow, since a document has 16 MiB at most, and a value
-/// grows by a third in it.
-pub(crate) const MAX_VALUE_BYTES: u64 = 8 * 1024 * 1024;
+/// The largest value that a setting can allow. It grows by a third in its document, and stands in the
+/// plugin's memory of 64 MiB several times; what encodes it takes less than 8 MiB.
+pub(crate) const MAX_VALUE_BYTES: u64 = 8_000_000;
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     /// The largest value.
-    #[schemars(range(min = 1, max = 8_388_608))]
+    #[schemars(range(min = 1, max = MAX_VALUE_BYTES))]
     max_value_bytes: u64,
     /// How many checkpoints are kept: a new one takes the place of the oldest.
     #[schemars(range(min = 1, max = 1_000))]

@@ -276,7 +276,7 @@ async fn a_diff_names_what_differs(gateway: &TestGateway) {
         owned(&[("added", "removed"), ("changed", "changed"), ("removed", "added")])
     );
     assert_eq!(diff(gateway, &format!("{second}:diff?to={second}")).await, []);
-    assert_eq!(diff(gateway, &format!("{second}:diff")).await.len(), 6);
+    assert_eq!(diff(gateway, &format!("{second}:diff")).await.len(), 5);
 }
 
 async fn a_diff_is_paged(gateway: &TestGateway) {

@@ -21,13 +21,13 @@ fn set(config: &mut Config, tenant: &str, settings: Value) {
 }
 
 fn larger_and_smaller_values(config: &mut Config) {
-    set(config, "large", json!({"max_value_bytes": 8 << 20}));
+    set(config, "large", json!({"max_value_bytes": 8_000_000}));
     set(config, "small", json!({"max_value_bytes": 4}));
 }
 
 async fn a_tenant_may_have_larger_values(gateway: &TestGateway) {
     let (large, small) = (gateway.with_key("large"), gateway.with_key("small"));
-    let value = vec![b'v'; 8 << 20];
+    let value = vec![b'v'; 8_000_000];
     large.send("PUT", &entry("k"), &[BYTES], value.clone()).await.assert_status(201);
     let got = large.send("GET", &entry("k"), &[], "").await.assert_status(200);
     assert!(got.body == value);

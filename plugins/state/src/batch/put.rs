@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use loggia_plugin_sdk::manifest::Mode;
 use loggia_plugin_sdk::schemars::{self, JsonSchema};
-use loggia_plugin_sdk::{Failure, Outcome, Problem, Request, Response, Route, Timestamp, Write};
+use loggia_plugin_sdk::{
+    Encoding, Failure, Outcome, Problem, Request, Response, Route, Timestamp, Write,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -15,7 +17,7 @@ use crate::key::Key;
 use crate::metadata::Metadata;
 use crate::put::MAX_DOCUMENT_BYTES;
 use crate::settings::Settings;
-use crate::{base64url, time_to_live};
+use crate::time_to_live;
 
 pub(crate) const ROUTE: Route =
     Route::post("batch-put", "/entries:batchPut", "Store several values, all or none.", put).with(
@@ -67,9 +69,9 @@ fn put(request: &Request) -> Result<Response, Failure> {
 impl Item<'_> {
     fn write(&self, settings: &Settings, now: Timestamp) -> Result<(Key, Write), Problem> {
         let key = Key::parse(&self.key).map_err(|problem| within("/key", problem))?;
-        let size = base64url::decode(&self.value).map(|value| value.len()).ok_or_else(|| {
-            let detail = "a value is bytes in base64url without padding";
-            within("/value", Problem::new(422, "invalid-value", detail))
+        let size = Encoding::Base64Url.decode(&self.value).map(|value| value.len());
+        let size = size.map_err(|fault| {
+            within("/value", Problem::new(422, "invalid-value", format!("the value is {fault}")))
         })?;
         settings.check_value(size).map_err(|problem| within("/value", problem))?;
         let metadata = self.metadata.map(Metadata::new).transpose();

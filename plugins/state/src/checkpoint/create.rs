@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{ALL, ENTRIES_OF, Row, TURN, Turn};
+use super::{ENTRIES_OF, Id, OTHERS, Row, TURN, Turn};
 use crate::prefix::Prefix;
 use crate::settings::Settings;
 
@@ -39,17 +39,18 @@ fn create(request: &Request) -> Result<Response, Failure> {
     TURN.put("create", &Turn {}).run()?;
     let metadata = metadata.map_or("{}", RawValue::get);
     let made = checkpoint::create("", &label.unwrap_or_default(), metadata, &[part])?;
-    keep_newest(max_checkpoints)?;
+    delete_oldest(&made.id, max_checkpoints)?;
     let shown = super::find(&made.id)?;
     Ok(Response::json(201, shown.json)
         .etag(shown.version)
         .header("location", &format!("/v1/state/checkpoints/{}", made.id)))
 }
 
-fn keep_newest(count: u32) -> Result<(), Failure> {
+/// Of the others, only so many stay that all are no more than `max_checkpoints`.
+fn delete_oldest(made: &str, max_checkpoints: u32) -> Result<(), Failure> {
+    let beyond = Page { limit: PAGE, offset: max_checkpoints - 1, ..Page::default() };
     loop {
-        let page = Page { limit: PAGE, offset: count, ..Page::default() };
-        let rows: Vec<Row> = ALL.page(&(), &page)?.decode()?;
+        let rows: Vec<Row> = OTHERS.page(&Id { id: made }, &beyond)?.decode()?;
         if rows.is_empty() {
             return Ok(());
         }

@@ -2,10 +2,8 @@
 //! one. It keeps no secret; it tells what was altered or belongs to another diff.
 
 use loggia_plugin_sdk::checkpoint::{Difference, DifferenceKind};
-use loggia_plugin_sdk::{Failure, Problem};
-use sha2::{Digest as _, Sha256};
+use loggia_plugin_sdk::{Encoding, Failure, Problem, sha256};
 
-use crate::base64url;
 use crate::entry::ENTRIES;
 
 /// The bytes of the digest that stand before the id.
@@ -21,12 +19,12 @@ pub(crate) struct Of<'a> {
 impl Of<'_> {
     /// The cursor behind the document of this id.
     pub(crate) fn cursor(self, id: &str) -> String {
-        base64url::encode(&[&self.check(id)[..], id.as_bytes()].concat())
+        Encoding::Base64Url.encode([&self.check(id)[..], id.as_bytes()].concat())
     }
 
     /// The difference that a cursor stands behind.
     pub(crate) fn after(self, cursor: &str) -> Result<Difference, Failure> {
-        let id = base64url::decode(cursor).and_then(|bytes| {
+        let id = Encoding::Base64Url.decode(cursor).ok().and_then(|bytes| {
             let (check, id) = bytes.split_at_checked(CHECK_BYTES)?;
             let id = std::str::from_utf8(id).ok()?;
             (check == self.check(id)).then(|| id.to_owned())
@@ -41,7 +39,7 @@ impl Of<'_> {
     fn check(self, id: &str) -> [u8; CHECK_BYTES] {
         // Ids of checkpoints hold no line break.
         let text = format!("diff\n{}\n{}\n{id}", self.from, self.to.unwrap_or_default());
-        let digest = Sha256::digest(text.as_bytes());
+        let digest = sha256(text);
         std::array::from_fn(|place| digest[place])
     }
 }
