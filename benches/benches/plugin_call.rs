@@ -4,6 +4,7 @@
 //! what instantiation costs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use criterion::Criterion;
 use loggia::config::{self, Isolation};
 use loggia::manifest::{Mode, TransactionIsolation};
+use loggia::metrics::Breaches;
 use loggia::plugin::{CallOptions, Limits, LoadOptions, Plugin, Request, Retry};
 use loggia::storage::{Location, Storage, Tenant};
 use loggia::tenant::Principal;
@@ -44,6 +46,7 @@ struct Called {
     plugin: Plugin,
     tenant: Tenant,
     limits: config::Limits,
+    breaches: Arc<Breaches>,
 }
 
 impl Called {
@@ -58,11 +61,13 @@ impl Called {
             retry: Retry { times: 3, backoff: Duration::from_millis(50) },
             allow: BTreeSet::new(),
             statistics: false,
+            stored_limits: Vec::new(),
         };
         let runtime = gateway::runtime()?;
         let component = std::fs::read(gateway::component()?)?;
         let plugin = Plugin::load(&runtime, &storage, &component, options).await?;
-        Ok(Self { plugin, tenant: storage.tenant("default").await?, limits })
+        let breaches = Arc::new(Breaches::new(&Arc::default(), "default", "faults"));
+        Ok(Self { plugin, tenant: storage.tenant("default").await?, limits, breaches })
     }
 
     async fn times(&self, times: u64, request: &Request) -> Result<Duration> {
@@ -90,10 +95,13 @@ impl Called {
                 response_bytes: limits.response_bytes,
                 document_bytes: limits.document_bytes,
                 log_bytes: limits.log_bytes,
+                concurrent_requests: limits.concurrent_requests,
+                queued_requests: limits.queued_requests,
                 waiting_requests: limits.waiting_requests,
             },
             settings: self.plugin.default_settings(),
             probe: None,
+            breaches: Arc::clone(&self.breaches),
         }
     }
 }

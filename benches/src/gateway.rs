@@ -56,6 +56,8 @@ pub fn configuration(url: &str, isolation: Isolation) -> Result<Config> {
     configuration.server.schedules = false;
     configuration.storage.acquire_timeout_ms = ACQUIRE_TIMEOUT_MS;
     configuration.limits.request_ms = REQUEST_TIMEOUT_MS;
+    // There is one tenant, and what it is compared with has all connections, too.
+    configuration.limits.connections = configuration.storage.pool_size;
     let plugin = Plugin { isolation, ..Plugin::at(component()?) };
     configuration.plugins.insert(PLUGIN.to_owned(), plugin);
     Ok(configuration)

@@ -15,6 +15,7 @@ mod listener;
 mod mismatch;
 mod parameter;
 mod problem;
+mod rate;
 mod request;
 mod response;
 mod role;
@@ -113,6 +114,12 @@ impl Gateway {
     #[must_use]
     pub fn in_calls(&self) -> u32 {
         self.calls.count()
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The database behind it.

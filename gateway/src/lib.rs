@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod fair;
 pub mod http;
 pub mod json;
 pub mod manifest;

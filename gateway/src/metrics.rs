@@ -4,6 +4,7 @@
 //! Labels have few values: names of plugins, operations, tenants and limits, all of them from the
 //! configuration and the manifests, and never from a request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -39,6 +40,14 @@ pub struct RouteMetrics {
     answers: [Counter; 4],
     durations: Histogram,
     traps: Counter,
+}
+
+/// Breaches of one tenant's limits in one plugin.
+#[derive(Clone, Debug)]
+pub struct Breaches {
+    metrics: Arc<Metrics>,
+    tenant: String,
+    plugin: String,
 }
 
 /// What is in use when somebody looks.
@@ -158,7 +167,7 @@ impl Metrics {
         registry.register("requests", "Requests that were answered", answers.clone());
         let help = "From the end of a request's headers to its answer";
         registry.register("request_duration_seconds", help, durations.clone());
-        let help = "Requests that ended at a limit, by the limit's name";
+        let help = "Breaches of limits, by the limit's name";
         registry.register("limit_exceeded", help, limits.clone());
         registry.register("plugin_traps", "Calls in which a plugin trapped", traps.clone());
         registry.register("reloads", "Reloads, by their outcome", reloads.clone());
@@ -258,6 +267,20 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a String takes all that is written to it");
         text
+    }
+}
+
+impl Breaches {
+    /// Those of a tenant in a plugin.
+    #[must_use]
+    pub fn new(metrics: &Arc<Metrics>, tenant: &str, plugin: &str) -> Self {
+        let (tenant, plugin) = (tenant.to_owned(), plugin.to_owned());
+        Self { metrics: Arc::clone(metrics), tenant, plugin }
+    }
+
+    /// Count one, by the limit's name in `gateway.toml`.
+    pub fn count(&self, limit: &'static str) {
+        self.metrics.limit_exceeded(&self.tenant, &self.plugin, limit);
     }
 }
 

@@ -4,6 +4,7 @@
 //! Begin reading at [`Plugin::call`]. This is the only layer that names wasmtime; it knows
 //! nothing of HTTP's library.
 
+mod admission;
 mod bindings;
 mod budget;
 mod cache;
@@ -20,6 +21,7 @@ mod load;
 mod log;
 mod message;
 mod probe;
+mod wait_limit;
 mod waiting;
 mod wasi;
 
@@ -33,7 +35,8 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::manifest::{DueDeclaration, Manifest, Mode, TransactionIsolation};
-use crate::storage::{Error, Schema, SessionOptions, Storage, Tenant};
+use crate::metrics::Breaches;
+use crate::storage::{Error, Schema, SessionOptions, Storage, StoredLimit, Tenant};
 use bindings::exports::loggia::plugin::handler;
 use budget::Budget;
 pub use budget::{Breach, Limits};
@@ -58,6 +61,8 @@ pub struct Plugin {
     instances: Instances,
     retry: Retry,
     sha256: String,
+    /// By which its calls are counted.
+    matter: usize,
 }
 
 /// How often a request that lost a race runs again, and after what pause.
@@ -86,6 +91,8 @@ pub struct CallOptions {
     pub settings: Arc<str>,
     /// Who decides about it at its stops: a test.
     pub probe: Option<Probe>,
+    /// Where breaches that end nothing are counted.
+    pub breaches: Arc<Breaches>,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -135,6 +142,26 @@ impl Plugin {
         self.storage.due_tenants(&self.schema, &due.collection, &due.field, now).await
     }
 
+    /// Limit what a tenant stores; 0 for no limit. It holds where the plugin was loaded to be so
+    /// limited.
+    ///
+    /// # Errors
+    /// The database's failure.
+    pub async fn limit_stored(
+        &self,
+        tenant: Tenant,
+        limit: StoredLimit,
+        most: u64,
+    ) -> Result<(), Error> {
+        self.storage.limit_stored(&self.schema, tenant, limit, most).await
+    }
+
+    /// Count its calls together with those of the plugin that it takes the place of, of which some
+    /// may be under way.
+    pub fn take_the_place_of(&mut self, earlier: &Self) {
+        self.matter = earlier.matter;
+    }
+
     /// The SHA-256 of its component, in hexadecimal digits.
     #[must_use]
     pub fn sha256(&self) -> &str {
@@ -171,15 +198,14 @@ impl Plugin {
         }
     }
 
-    /// Until it has an answer or wishes to wait, as one of so many calls at a time.
+    /// Until it has an answer or wishes to wait, in a place among the calls that run.
     async fn run_with_retries(
         &self,
         request: &Request,
         now: i64,
         options: &CallOptions,
     ) -> Result<Response, Failed> {
-        let room = timeout_at(options.deadline, self.instances.runtime.room_for_call());
-        let _room = room.await.map_err(|_elapsed| CallError::NoCapacity)?;
+        let _place = self.admit(options).await?;
         let mut run = 0;
         loop {
             match self.run(request, now, options).await {
@@ -281,21 +307,28 @@ async fn handle(
         probe: options.probe.clone(),
     });
     store.set_epoch_deadline(1);
+    let limit = store.data().wait_limit.clone();
     let lists = RequestLists::of(request);
     let request = convert::request(request, &lists, now);
     let called = guest.loggia_plugin_handler().call_handle(&mut *store, request);
-    let called = timeout_at(options.deadline + GRACE, called).await;
+    let called = limit.bound(options.deadline + GRACE, called).await;
     let refused_memory = store.data().memory.refused;
     let call = store.data_mut().end_call();
+    if store.data().has_dropped_lines() {
+        options.breaches.count("log_bytes");
+    }
+    if call.session.has_refused_size() {
+        options.breaches.count("document_bytes");
+    }
     let answer = match called {
         Ok(called) => called.map_err(|trap| CallError::from_trap(&trap, refused_memory)),
-        Err(_elapsed) => Err(CallError::Breach(Breach::Request)),
+        Err(breach) => Err(CallError::Breach(breach)),
     };
     (answer, call.session)
 }
 
-/// Ticks end a guest that computes past its deadline, and the session ends its storage calls. This
-/// is for one that sleeps. It comes later, so that no storage call is cut short on its way.
+/// Ticks end a guest that computes past its deadline, and the session ends its storage calls. Who
+/// sleeps is ended later than that, so that no storage call is cut short on its way.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// What a handler returns.

@@ -51,6 +51,7 @@ mod words;
 pub use background::Background;
 pub use changes::{Moment, Watch};
 pub use checkpoint::{About, Checkpoint, Difference, DifferenceKind, Scope};
+pub use count::StoredLimit;
 pub use document::{
     Change, Document, Expiry, Otherwise, Outcome, Page, Precondition, Rows, Value, Write,
 };

@@ -12,7 +12,8 @@ use crate::plugin::{LoadOptions, Plugin, Prepared, Retry, Runtime};
 use crate::storage::Storage;
 
 /// Load the plugins, lay out their routes and say what each tenant has of them. All that can be
-/// wrong with any of them is looked at before the tables of one are changed.
+/// wrong with any of them is looked at before the tables of one are changed. What an earlier
+/// generation has counted of its tenants goes on.
 ///
 /// # Errors
 /// All faults of the plugins at once, or the first of another kind, with what to do about it.
@@ -20,16 +21,19 @@ pub(super) async fn make(
     config: &Config,
     storage: &Arc<Storage>,
     runtime: &Runtime,
-    metrics: &Metrics,
+    metrics: &Arc<Metrics>,
+    earlier: Option<&Generation>,
 ) -> anyhow::Result<Generation> {
     let callers = tenants::callers(config).map_err(ConfigurationFault::from)?;
     let prepared = prepare_all(config, storage, runtime).await?;
     let manifests = prepared.iter().map(|(_, prepared)| prepared.manifest());
     tenants::settings(config, manifests).map_err(|faults| ConfigurationFault::of(&faults))?;
-    let plugins = install(config, prepared, storage).await?;
-    let grants = tenants::grants(config, storage, &plugins).await?;
-    Generation::new(&config.limits.ceiling, metrics, callers, grants, plugins)
-        .map_err(|faults| ConfigurationFault(faults.join("\n")).into())
+    let plugins = install(config, prepared, storage, earlier).await?;
+    let grants = tenants::grants(config, storage, &plugins, metrics, earlier).await?;
+    let generation = Generation::new(&config.limits.ceiling, metrics, callers, grants, plugins)
+        .map_err(|faults| ConfigurationFault(faults.join("\n")))?;
+    storage.share_connections(tenants::connections(config, storage).await?);
+    Ok(generation)
 }
 
 async fn prepare_all<'a>(
@@ -57,7 +61,7 @@ async fn prepare(
 ) -> Result<Prepared, Vec<Fault>> {
     let component = configured::read(config, name, plugin).map_err(|fault| vec![fault])?;
     let faulty = |why: String| configured::faulty(config, name, plugin, &why);
-    let prepared = Prepared::new(runtime, &component, load_options(config, plugin)).await;
+    let prepared = Prepared::new(runtime, &component, load_options(config, name, plugin)).await;
     let prepared = prepared.map_err(|error| vec![faulty(error.to_string())])?;
     let manifest = prepared.manifest();
     configured::check_name(config, name, manifest).map_err(|fault| vec![fault])?;
@@ -69,7 +73,7 @@ async fn prepare(
     Ok(prepared)
 }
 
-fn load_options(config: &Config, plugin: &PluginConfig) -> LoadOptions {
+fn load_options(config: &Config, name: &str, plugin: &PluginConfig) -> LoadOptions {
     LoadOptions {
         isolation: plugin.isolation,
         max_requests_per_instance: plugin.max_requests_per_instance,
@@ -80,6 +84,7 @@ fn load_options(config: &Config, plugin: &PluginConfig) -> LoadOptions {
         },
         allow: plugin.allow.clone(),
         statistics: config.storage.statistics,
+        stored_limits: tenants::stored_limits(config, name),
     }
 }
 
@@ -87,12 +92,16 @@ async fn install(
     config: &Config,
     prepared: Vec<(&str, Prepared)>,
     storage: &Arc<Storage>,
+    earlier: Option<&Generation>,
 ) -> Result<Vec<Arc<Plugin>>, ConfigurationFault> {
     let mut plugins = Vec::new();
     for (name, prepared) in prepared {
-        let installed = prepared.install(storage).await.map_err(|error| {
+        let mut installed = prepared.install(storage).await.map_err(|error| {
             configured::faulty(config, name, &config.plugins[name], &error.to_string())
         })?;
+        if let Some(earlier) = earlier.and_then(|earlier| earlier.plugin(name)) {
+            installed.take_the_place_of(earlier);
+        }
         plugins.push(Arc::new(installed));
     }
     Ok(plugins)

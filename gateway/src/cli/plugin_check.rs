@@ -12,6 +12,7 @@ use super::ConfigurationFault;
 use super::build::Profile;
 use super::component::{Engine, component_at, describe_component, faulty};
 use super::serve::location;
+use super::tenants::stored_limits;
 use crate::config::{Config, Isolation};
 use crate::http::route_faults;
 use crate::manifest::Manifest;
@@ -97,6 +98,7 @@ impl Checked {
             retry: Retry { times: 0, backoff: Duration::ZERO },
             allow: BTreeSet::new(),
             statistics: self.config.storage.statistics,
+            stored_limits: stored_limits(&self.config, &self.manifest.name),
         };
         let plugin = Plugin::load(&self.engine.runtime, &storage, &self.component, options).await;
         let plugin = plugin.map_err(|error| ConfigurationFault(error.to_string()))?;
@@ -119,6 +121,7 @@ impl Checked {
         let options = InstallOptions {
             allow: configured.allow.clone(),
             statistics: self.config.storage.statistics,
+            stored_limits: stored_limits(&self.config, name),
             upgrade: Some(upgrade.await?.1),
             ..InstallOptions::default()
         };

@@ -8,6 +8,7 @@ use super::ConfigurationFault;
 use super::compile::runtime;
 use super::configured::read;
 use super::serve::location;
+use super::tenants::stored_limits;
 use crate::config::Config;
 use crate::manifest::Manifest;
 use crate::plugin::describe_and_upgrade;
@@ -37,6 +38,7 @@ async fn print(config: &Config) -> anyhow::Result<()> {
         let options = InstallOptions {
             allow: plugin.allow.clone(),
             statistics: config.storage.statistics,
+            stored_limits: stored_limits(config, name),
             upgrade: Some(upgrade),
             ..InstallOptions::default()
         };

@@ -71,7 +71,8 @@ impl Reloader {
             let fault = format!("a reload cannot change {keys}: restart, or undo the change");
             return Err(ConfigurationFault(fault).into());
         }
-        generation::make(&config, self.gateway.storage(), &self.runtime, &self.metrics).await
+        let (storage, earlier) = (self.gateway.storage(), self.gateway.generation());
+        generation::make(&config, storage, &self.runtime, &self.metrics, Some(&earlier)).await
     }
 }
 

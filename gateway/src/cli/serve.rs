@@ -115,7 +115,7 @@ pub async fn start_from(
         .await
         .context("the database")?;
     let metrics = Arc::<Metrics>::default();
-    let first = generation::make(&config, &storage, runtime, &metrics).await?;
+    let first = generation::make(&config, &storage, runtime, &metrics, None).await?;
     let background = Background::start(&storage, sweep_interval(&config));
     let gateway = Arc::new(Gateway::new(&config.server, storage, Arc::clone(&metrics), first));
     let server_config = config.server.clone();

@@ -1,18 +1,19 @@
 //! From the tenants of the configuration to those of the gateway: who may ask, and what each has
 //! of each plugin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde_json::Value;
 
 use super::ConfigurationFault;
-use crate::config::{Config, Fault, Key, KeyPath, Tenant, hint};
-use crate::http::{Grant, Grants};
+use crate::config::{Config, Fault, Key, KeyPath, Limits, Tenant, hint};
+use crate::http::{Generation, Grant, Grants};
 use crate::manifest::{Manifest, SettingsFault};
+use crate::metrics::Metrics;
 use crate::plugin::Plugin;
-use crate::storage::Storage;
+use crate::storage::{self, Storage, StoredLimit};
 use crate::tenant::{Caller, DEFAULT_TENANT, Digest, Principal, Tenants};
 
 /// Who may ask.
@@ -95,6 +96,8 @@ pub(super) async fn grants(
     config: &Config,
     storage: &Storage,
     plugins: &[Arc<Plugin>],
+    metrics: &Arc<Metrics>,
+    earlier: Option<&Generation>,
 ) -> anyhow::Result<Grants> {
     let manifests = plugins.iter().map(|plugin| plugin.manifest());
     let settings = settings(config, manifests).map_err(|f| ConfigurationFault::of(&f))?;
@@ -104,9 +107,57 @@ pub(super) async fn grants(
         let of_name = plugins.iter().filter(|plugin| plugin.manifest().name == *of_plugin);
         for plugin in of_name {
             plugin.limit_counts(tenant, settings).await.context("the database")?;
+            for limit in stored_limits(config, of_plugin) {
+                let most = stored_limit(&limits(config, name, of_plugin), limit);
+                plugin.limit_stored(tenant, limit, most).await.context("the database")?;
+            }
         }
-        let grant = Grant::new(config, storage, (name, tenant), of_plugin, settings);
+        let grant = Grant::new(config, storage, (name, tenant), of_plugin, settings, metrics);
+        let grant = match earlier.and_then(|earlier| earlier.grant(name, of_plugin)) {
+            Some(earlier) => grant.after(earlier),
+            None => grant,
+        };
         grants.insert(name, of_plugin, grant);
     }
     Ok(grants)
+}
+
+/// The most connections that each tenant may have, in all plugins.
+pub(super) async fn connections(
+    config: &Config,
+    storage: &Storage,
+) -> anyhow::Result<HashMap<storage::Tenant, u32>> {
+    let mut connections = HashMap::new();
+    for name in tenant_names(config) {
+        let most = config.tenants.get(name).and_then(|tenant| tenant.limits.connections);
+        let tenant = storage.tenant(name).await.context("the database")?;
+        connections.insert(tenant, most.unwrap_or(config.limits.connections));
+    }
+    Ok(connections)
+}
+
+/// Without a tenant, everybody is one.
+fn tenant_names(config: &Config) -> Vec<&str> {
+    let without_a_key = config.tenants.is_empty().then_some(DEFAULT_TENANT);
+    config.tenants.keys().map(String::as_str).chain(without_a_key).collect()
+}
+
+/// What a tenant may consume with a plugin.
+fn limits(config: &Config, tenant: &str, plugin: &str) -> Limits {
+    config.limits.with(&config.limit_overrides(tenant, plugin))
+}
+
+/// What some tenant may not store without an end. Counting it has a price for each write.
+pub(super) fn stored_limits(config: &Config, plugin: &str) -> Vec<StoredLimit> {
+    let tenants = tenant_names(config).into_iter();
+    let limits: Vec<_> = tenants.map(|tenant| limits(config, tenant, plugin)).collect();
+    let is_limited = |limit: &StoredLimit| limits.iter().any(|of| stored_limit(of, *limit) > 0);
+    StoredLimit::ALL.into_iter().filter(is_limited).collect()
+}
+
+fn stored_limit(limits: &Limits, limit: StoredLimit) -> u64 {
+    match limit {
+        StoredLimit::Documents => limits.stored_documents,
+        StoredLimit::Bytes => limits.stored_bytes,
+    }
 }

@@ -44,7 +44,7 @@ fn admin_faults(config: &Config) -> Option<Found> {
 }
 
 /// Integers that may be 0; what it means stands in `gateway.toml`.
-const MAY_BE_ZERO: [&str; 9] = [
+const MAY_BE_ZERO: [&str; 13] = [
     "shutdown_grace_ms",
     "retries",
     "retry_backoff_ms",
@@ -53,7 +53,11 @@ const MAY_BE_ZERO: [&str; 9] = [
     "documents_read",
     "documents_written",
     "log_bytes",
+    "queued_requests",
     "waiting_requests",
+    "requests_per_second",
+    "stored_documents",
+    "stored_bytes",
 ];
 
 /// A size, a time or a number that is 0 and lets nothing through.
@@ -78,7 +82,12 @@ fn plugin_faults(config: &Config, name: &str, plugin: &Plugin) -> Vec<Found> {
     {
         found.push((key.clone().key("sha256"), NO_DIGEST.to_owned()));
     }
-    found.extend(above(&config.limits.ceiling, &key.key("limits"), &plugin.limits));
+    let limits = key.key("limits");
+    if plugin.limits.connections.is_some() {
+        let what = "it is of a tenant, in all plugins: set it in [limits] or [tenants.NAME.limits]";
+        found.push((limits.clone().key("connections"), what.to_owned()));
+    }
+    found.extend(above(&config.limits.ceiling, &limits, &plugin.limits));
     found
 }
 
@@ -89,6 +98,7 @@ fn limit_faults(config: &Config) -> Vec<Found> {
         body_bytes: Some(limits.body_bytes),
         document_bytes: Some(limits.document_bytes),
         response_bytes: Some(limits.response_bytes),
+        documents_written: Some(limits.documents_written),
         ..LimitOverrides::default()
     };
     above(&limits.ceiling, &KeyPath::of("limits"), &own)
@@ -102,6 +112,11 @@ fn above(ceiling: &Ceiling, key: &KeyPath, limits: &LimitOverrides) -> Vec<Found
         ("body_bytes", bytes(limits.body_bytes), ceiling.body_bytes as u64),
         ("document_bytes", bytes(limits.document_bytes), ceiling.document_bytes as u64),
         ("response_bytes", bytes(limits.response_bytes), ceiling.response_bytes as u64),
+        (
+            "documents_written",
+            limits.documents_written.map(u64::from),
+            u64::from(ceiling.documents_written),
+        ),
     ];
     let above = pairs.into_iter().filter(|(_, value, most)| value.is_some_and(|v| v > *most));
     above

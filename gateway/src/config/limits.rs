@@ -74,8 +74,21 @@ limits! {
     documents_written: u32 = 20_000,
     /// Bytes of log messages; more are dropped.
     log_bytes: usize = 64 << 10,
-    /// Requests of the whole gateway that may wait for a change at a time.
+    /// Requests that run at a time. This and what follows is counted for each tenant in each
+    /// plugin.
+    concurrent_requests: u32 = 64,
+    /// Requests that wait until they run, at the longest until their deadline.
+    queued_requests: u32 = 2_000,
+    /// Requests that wait for a change at a time; they hold nothing meanwhile.
     waiting_requests: usize = 5_000,
+    /// Connections of the pool at a time, of the tenant in all plugins.
+    connections: u32 = 5,
+    /// Requests in a second; 0 for no limit.
+    requests_per_second: u32 = 0,
+    /// Documents that are stored; 0 for no limit.
+    stored_documents: u64 = 0,
+    /// Bytes of the bodies of stored documents, as the database writes them; 0 for no limit.
+    stored_bytes: u64 = 0,
 }
 
 /// `[limits.ceiling]`: the most that an operation's manifest, a plugin or a tenant may have.
@@ -90,6 +103,8 @@ pub struct Ceiling {
     pub response_bytes: usize,
     /// See [`Limits::request_ms`].
     pub request_ms: u64,
+    /// See [`Limits::documents_written`].
+    pub documents_written: u32,
 }
 
 impl Default for Ceiling {
@@ -99,6 +114,7 @@ impl Default for Ceiling {
             document_bytes: 16 << 20,
             response_bytes: 128 << 20,
             request_ms: 60_000,
+            documents_written: 1_000_000,
         }
     }
 }

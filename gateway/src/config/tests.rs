@@ -29,7 +29,7 @@ fn the_example_states_the_defaults() {
         ..Config::default()
     };
     assert_eq!(format!("{example:?}"), format!("{defaults:?}"));
-    assert!(example.plugins.contains_key("chat-sessions"));
+    assert!(example.plugins.contains_key("chat-sessions") && example.plugins.contains_key("state"));
 }
 
 #[test]
@@ -192,6 +192,37 @@ plugin = ["a"]
             "g.toml:26:10: tenants.empty.keys: nobody can ask for this tenant: it has no key; \
              `loggia key new` makes one",
             "g.toml:27:1: tenants.empty.plugin: there is no such key; did you mean plugins?",
+        ],
+    );
+}
+
+#[test]
+fn limits_of_tenants_are_checked() {
+    assert_faults(
+        r#"
+[limits]
+concurrent_requests = 0
+connections = 0
+queued_requests = 0
+requests_per_second = 0
+stored_documents = 0
+stored_bytes = -1
+documents_written = 1_000_001
+[plugins.a]
+path = "a.wasm"
+limits = { connections = 1, concurrent_request = 1 }
+"#,
+        &[
+            "g.toml:3:1: limits.concurrent_requests: it must be at least 1",
+            "g.toml:4:1: limits.connections: it must be at least 1",
+            "g.toml:8:16: limits.stored_bytes: invalid value: integer `-1`, expected a whole \
+             number, 0 or more",
+            "g.toml:9:1: limits.documents_written: it is more than \
+             limits.ceiling.documents_written = 1000000; raise that as well",
+            "g.toml:12:12: plugins.a.limits.connections: it is of a tenant, in all plugins: set it \
+             in [limits] or [tenants.NAME.limits]",
+            "g.toml:12:29: plugins.a.limits.concurrent_request: there is no such key; did you mean \
+             concurrent_requests?",
         ],
     );
 }

@@ -11,7 +11,6 @@ use crate::tenant::{Principal, Unauthenticated};
 
 /// Somebody who may ask for an operation.
 pub(super) struct Access<'a> {
-    pub(super) tenant: &'a str,
     pub(super) principal: &'a Principal,
     pub(super) grant: &'a Grant,
     pub(super) limits: RequestLimits,
@@ -37,7 +36,7 @@ impl<'a> Access<'a> {
         };
         role::check(route.operation.role(), principal)?;
         let limits = grant.limits(&route.operation.limits);
-        Ok(Self { tenant: &caller.tenant, principal, grant, limits })
+        Ok(Self { principal, grant, limits })
     }
 }
 

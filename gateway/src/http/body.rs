@@ -130,7 +130,9 @@ fn json_problem(fault: json::Fault) -> Problem {
 
 fn too_large(limit: usize) -> Problem {
     let detail = format!("the body is larger than {limit} bytes, the limit body_bytes");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail).with("limit", limit)
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
+        .with("limit", limit)
+        .counts_as("body_bytes")
 }
 
 fn incomplete() -> Problem {

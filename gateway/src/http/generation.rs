@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::grant::Grants;
+use super::grant::{Grant, Grants};
 use super::route::Router;
 use super::schedule::{self, Schedule};
 use crate::config::Ceiling;
@@ -73,6 +73,18 @@ impl Generation {
             sha256: plugin.sha256().to_owned(),
         };
         self.plugins.iter().map(version).collect()
+    }
+
+    /// The plugin of this name.
+    #[must_use]
+    pub fn plugin(&self, name: &str) -> Option<&Plugin> {
+        self.plugins.iter().find(|plugin| plugin.manifest().name == name).map(AsRef::as_ref)
+    }
+
+    /// What a tenant has of a plugin; `None` where it does not have it.
+    #[must_use]
+    pub fn grant(&self, tenant: &str, plugin: &str) -> Option<&Grant> {
+        self.grants.find(tenant, plugin)
     }
 
     /// Let the metrics say what is served.

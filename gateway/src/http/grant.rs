@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::rate::Rate;
 use crate::config::{Config, LimitOverrides, Limits};
 use crate::manifest::OperationLimits;
+use crate::metrics::{Breaches, Metrics};
 use crate::plugin;
 use crate::storage::{Storage, Tenant};
 
@@ -24,6 +26,10 @@ pub struct Grant {
     /// What is said for the tenant and the plugin. It goes before what an operation asks for.
     said: LimitOverrides,
     transaction: Duration,
+    /// `None` where its requests are not limited in number.
+    pub(super) rate: Option<Arc<Rate>>,
+    /// Counts breaches of its limits.
+    pub(super) breaches: Arc<Breaches>,
 }
 
 /// What all tenants have of all plugins.
@@ -69,6 +75,7 @@ impl Grant {
         (name, tenant): (&str, Tenant),
         plugin: &str,
         settings: &Value,
+        metrics: &Arc<Metrics>,
     ) -> Self {
         let said = config.limit_overrides(name, plugin);
         let limits = config.limits.with(&said);
@@ -77,8 +84,25 @@ impl Grant {
         } else {
             TRANSACTION_MS_POSTGRES
         });
-        let transaction = Duration::from_millis(transaction_ms);
-        Self { tenant, settings: settings.to_string().into(), limits, said, transaction }
+        Self {
+            tenant,
+            settings: settings.to_string().into(),
+            transaction: Duration::from_millis(transaction_ms),
+            rate: Rate::new(limits.requests_per_second).map(Arc::new),
+            breaches: Arc::new(Breaches::new(metrics, name, plugin)),
+            limits,
+            said,
+        }
+    }
+
+    /// Go on counting requests where an earlier grant of the same tenant and plugin has counted
+    /// them, if no other number of them is allowed now.
+    #[must_use]
+    pub fn after(self, earlier: &Self) -> Self {
+        if self.limits.requests_per_second != earlier.limits.requests_per_second {
+            return self;
+        }
+        Self { rate: earlier.rate.clone(), ..self }
     }
 
     /// What is said for the tenant or the plugin, else what the operation asks for, else the
@@ -95,7 +119,10 @@ impl Grant {
                 plugin_memory_bytes: limits.plugin_memory_bytes,
                 storage_calls: limits.storage_calls,
                 documents_read: limits.documents_read,
-                documents_written: limits.documents_written,
+                documents_written: said
+                    .documents_written
+                    .or(asked.documents_written)
+                    .unwrap_or(limits.documents_written),
                 response_bytes: said
                     .response_bytes
                     .or(asked.response_bytes)
@@ -105,6 +132,8 @@ impl Grant {
                     .or(asked.document_bytes)
                     .unwrap_or(limits.document_bytes),
                 log_bytes: limits.log_bytes,
+                concurrent_requests: limits.concurrent_requests,
+                queued_requests: limits.queued_requests,
                 waiting_requests: limits.waiting_requests,
             },
         }

@@ -12,6 +12,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use crate::metrics::Breaches;
 use crate::plugin::{CallError, Failed};
 use crate::storage;
 
@@ -24,6 +25,8 @@ pub(super) struct Problem {
     committed: Committed,
     headers: Vec<(HeaderName, HeaderValue)>,
     extensions: Map<String, Value>,
+    /// The limit that was broken, by its name in `gateway.toml`.
+    limit: Option<&'static str>,
 }
 
 /// Whether what the request wrote is there.
@@ -44,7 +47,31 @@ impl Problem {
             committed: Committed::No,
             headers: Vec::new(),
             extensions: Map::new(),
+            limit: None,
         }
+    }
+
+    /// A limit was broken. The breach is counted when the problem is answered.
+    pub(super) fn of_limit(
+        status: StatusCode,
+        code: &str,
+        limit: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        let problem = Self::new(status, code, detail).with("limit", limit);
+        Self { limit: Some(limit), ..problem }
+    }
+
+    /// Count it among the breaches of the tenant's limits, if it is one.
+    pub(super) fn count_breach(&self, breaches: &Breaches) {
+        if let Some(limit) = self.limit {
+            breaches.count(limit);
+        }
+    }
+
+    /// As [`Problem::of_limit`], where `limit` is the number.
+    pub(super) fn counts_as(self, limit: &'static str) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// A request that can never succeed as it was sent.
@@ -70,7 +97,7 @@ impl Problem {
     }
 
     /// A problem that another try may not meet.
-    fn retry_after(self, seconds: u32) -> Self {
+    pub(super) fn retry_after(self, seconds: u32) -> Self {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
@@ -144,7 +171,7 @@ impl From<CallError> for Problem {
                 let detail = "the plugin could not be started";
                 Self::new(StatusCode::BAD_GATEWAY, "plugin-trap", detail)
             }
-            CallError::Breach(breach) => limit(&breach.to_string(), breach.is_time()),
+            CallError::Breach(breach) => limit(breach.name(), breach.is_time()),
             CallError::Storage(storage::Error::LimitExceeded(name)) => limit(name, false),
             CallError::BadOutput(why) => {
                 tracing::warn!(%why, blame = "plugin", "a plugin's response was refused");
@@ -158,12 +185,14 @@ impl From<CallError> for Problem {
             )
             .retry_after(1),
             // Those that wait do not get here, and nobody reads the answer of those who have gone.
-            CallError::Wait(_) | CallError::ClientGone | CallError::TooManyWait => Self::new(
+            CallError::Wait(_) | CallError::ClientGone | CallError::TooManyWait => Self::of_limit(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too-many-waiting",
-                "as many requests wait for a change as may; try again",
+                "waiting_requests",
+                "as many requests of the tenant wait for a change as may; try again",
             )
             .retry_after(1),
+            CallError::TenantQuota(limit) => tenant_quota(limit),
             CallError::NoCapacity => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "plugin-capacity",
@@ -176,7 +205,7 @@ impl From<CallError> for Problem {
 }
 
 /// Time is 504, everything else that a plugin uses up is 502: the client can do nothing about it.
-fn limit(name: &str, is_time: bool) -> Problem {
+fn limit(name: &'static str, is_time: bool) -> Problem {
     tracing::warn!(limit = name, blame = "plugin", "a plugin went over a limit");
     let detail = format!("the plugin went over the limit {name}");
     let (status, code) = if is_time {
@@ -184,7 +213,7 @@ fn limit(name: &str, is_time: bool) -> Problem {
     } else {
         (StatusCode::BAD_GATEWAY, "plugin-resource-limit")
     };
-    Problem::new(status, code, detail).with("limit", name)
+    Problem::of_limit(status, code, name, detail)
 }
 
 /// Errors of the storage layer that ended the request. Those that a plugin has seen it has
@@ -196,6 +225,15 @@ fn storage_problem(error: storage::Error) -> Problem {
             StatusCode::GATEWAY_TIMEOUT,
             "storage-timeout",
             "the database did not answer in time",
+        ),
+        storage::Error::ConnectionLimit => tenant_quota("connections"),
+        storage::Error::StoredLimit(limit) => Problem::of_limit(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "tenant-storage-full",
+            limit,
+            format!(
+                "the tenant stores as much as its limit {limit} allows; delete what is not needed"
+            ),
         ),
         storage::Error::Unavailable => {
             unavailable("storage-unavailable", "the database cannot be reached; try again")
@@ -236,6 +274,12 @@ fn storage_problem(error: storage::Error) -> Problem {
             "the database failed; the gateway's log says how",
         ),
     }
+}
+
+/// What others of the tenant have will be free again.
+fn tenant_quota(limit: &'static str) -> Problem {
+    let detail = format!("the tenant has as much under way as its limit {limit} allows; try again");
+    Problem::of_limit(StatusCode::TOO_MANY_REQUESTS, "tenant-quota", limit, detail).retry_after(1)
 }
 
 fn unavailable(code: &str, detail: &str) -> Problem {

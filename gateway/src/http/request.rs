@@ -17,9 +17,10 @@ use super::body::Body;
 use super::call::call;
 use super::grant::{Grant, RequestLimits};
 use super::problem::Problem;
+use super::rate::Left;
 use super::route::{Matched, Route};
 use super::{Gateway, Generation, body, response, trace};
-use crate::metrics::RouteMetrics;
+use crate::metrics::{Breaches, RouteMetrics};
 use crate::plugin::{self, CallError, CallOptions, Failed, Probe};
 
 /// What is known of a request when it arrives.
@@ -36,7 +37,16 @@ pub(super) struct Ready {
     pub(super) route: Arc<Route>,
     pub(super) request: plugin::Request,
     pub(super) options: CallOptions,
-    pub(super) tenant: String,
+}
+
+/// What the path of a request leaves behind for its answer, however it ends.
+#[derive(Default)]
+struct Trail {
+    route: Option<RouteMetrics>,
+    /// Of its tenant.
+    breaches: Option<Arc<Breaches>>,
+    /// Where the number of its requests is limited.
+    left: Option<Left>,
 }
 
 /// Answer a request, whatever comes of it, and log one line.
@@ -60,12 +70,18 @@ pub(super) async fn respond(
         tenant = tracing::field::Empty,
         subject = tracing::field::Empty,
     );
-    let mut metrics = None;
-    let answering = answer(&gateway, &arrival, &head, Body::Arriving(body), &mut metrics);
+    let mut trail = Trail::default();
+    let answering = answer(&gateway, &arrival, &head, Body::Arriving(body), &mut trail);
     let answered = answering.instrument(span.clone()).await;
-    let response = answered.unwrap_or_else(|problem| problem.into_response(&arrival.trace_id));
+    if let (Err(problem), Some(breaches)) = (&answered, &trail.breaches) {
+        problem.count_breach(breaches);
+    }
+    let mut response = answered.unwrap_or_else(|problem| problem.into_response(&arrival.trace_id));
+    if let Some(left) = trail.left {
+        left.tell(response.headers_mut());
+    }
     let (status, duration) = (response.status().as_u16(), arrival.at.elapsed());
-    metrics.unwrap_or_else(|| gateway.metrics.no_route()).answered(status, duration);
+    trail.route.unwrap_or_else(|| gateway.metrics.no_route()).answered(status, duration);
     span.in_scope(|| {
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(status, duration_us, "answered");
@@ -80,7 +96,7 @@ async fn answer(
     arrival: &Arrival,
     head: &Parts,
     mut body: Body,
-    metrics: &mut Option<RouteMetrics>,
+    trail: &mut Trail,
 ) -> Result<Response<Full<Bytes>>, Problem> {
     let mut generation = gateway.generation();
     let mut deadline = None;
@@ -89,8 +105,9 @@ async fn answer(
             Err(problem) if head.method == Method::OPTIONS => return options(problem),
             found => found?,
         };
-        *metrics = Some(matched.route.metrics.clone());
-        let mut ready = ready(gateway, &generation, arrival, head, &mut body, matched).await?;
+        trail.route = Some(matched.route.metrics.clone());
+        let mut ready =
+            ready(gateway, &generation, arrival, head, &mut body, matched, trail).await?;
         let deadline = *deadline.get_or_insert(ready.options.deadline);
         ready.options.deadline = deadline;
         match run(gateway, ready).await? {
@@ -113,13 +130,19 @@ async fn ready(
     head: &Parts,
     body: &mut Body,
     matched: Matched,
+    trail: &mut Trail,
 ) -> Result<Ready, Problem> {
     let route = Arc::clone(&matched.route);
     note_in_span(&route);
     let access = Access::of(generation, &head.headers, &route)?;
+    trail.breaches = Some(Arc::clone(&access.grant.breaches));
+    // Once, also where a later generation answers it.
+    if let (Some(rate), None) = (&access.grant.rate, trail.left) {
+        trail.left = Some(rate.take()?);
+    }
     let request = read(gateway, arrival, head, body, matched, &access).await?;
     let options = call_options(access.grant, &access.limits, &route, probe(head).cloned());
-    Ok(Ready { route, request, options, tenant: access.tenant.to_owned() })
+    Ok(Ready { route, request, options })
 }
 
 /// Everything that the plugin is told, checked.
@@ -154,23 +177,15 @@ async fn read(
     })
 }
 
-/// Run it, and count what the plugin has done wrong.
+/// Run it, and count traps.
 pub(super) async fn run(
     gateway: &Gateway,
     ready: Ready,
 ) -> Result<Result<plugin::Response, Failed>, Problem> {
-    let Ready { route, request, options, tenant } = ready;
+    let Ready { route, request, options } = ready;
     let answer = call(gateway, Arc::clone(&route), request, options).await?;
-    let limit = match &answer {
-        Err(Failed { error: CallError::Trap(_) | CallError::Instantiation(_), .. }) => {
-            route.metrics.trapped();
-            return Ok(answer);
-        }
-        Err(Failed { error, .. }) => error.limit(),
-        Ok(_) => None,
-    };
-    if let Some(limit) = limit {
-        gateway.metrics.limit_exceeded(&tenant, &route.plugin.manifest().name, &limit);
+    if let Err(Failed { error: CallError::Trap(_) | CallError::Instantiation(_), .. }) = &answer {
+        route.metrics.trapped();
     }
     Ok(answer)
 }
@@ -199,6 +214,7 @@ pub(super) fn call_options(
         deadline: Instant::now() + limits.duration,
         limits: limits.call,
         settings: Arc::clone(&grant.settings),
+        breaches: Arc::clone(&grant.breaches),
         probe,
     }
 }

@@ -159,7 +159,8 @@ fn check_limits(asked: &OperationLimits, ceiling: &Ceiling) -> Result<(), String
     within("body_bytes", asked.body_bytes, ceiling.body_bytes)?;
     within("document_bytes", asked.document_bytes, ceiling.document_bytes)?;
     within("response_bytes", asked.response_bytes, ceiling.response_bytes)?;
-    within("request_ms", asked.request_ms, ceiling.request_ms)
+    within("request_ms", asked.request_ms, ceiling.request_ms)?;
+    within("documents_written", asked.documents_written, ceiling.documents_written)
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

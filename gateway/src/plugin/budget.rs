@@ -26,37 +26,49 @@ pub struct Limits {
     pub document_bytes: usize,
     /// Bytes of log messages; more are dropped.
     pub log_bytes: usize,
-    /// Requests of the gateway that may wait for a change at a time.
+    /// Requests of the tenant to the plugin that may run at a time.
+    pub concurrent_requests: u32,
+    /// Those that may wait until they run.
+    pub queued_requests: u32,
+    /// Those that may wait for a change.
     pub waiting_requests: usize,
 }
 
 /// A breach that ends the call, by the name of its setting.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{}", self.name())]
 pub enum Breach {
     /// The whole request took too long.
-    #[error("request_ms")]
     Request,
     /// The guest computed too long.
-    #[error("guest_cpu_ms")]
     GuestCpu,
     /// The transaction was open too long after its first write.
-    #[error("transaction_ms")]
     Transaction,
     /// The guest asked for more memory or table elements, was refused, and trapped.
-    #[error("plugin_memory_bytes")]
     Memory,
     /// Too many streams, timers and the like at a time.
-    #[error("handles")]
     Handles,
     /// Too many storage calls.
-    #[error("storage_calls")]
     StorageCalls,
     /// The response's body is too large.
-    #[error("response_bytes")]
     Response,
 }
 
 impl Breach {
+    /// The name of its setting.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request_ms",
+            Self::GuestCpu => "guest_cpu_ms",
+            Self::Transaction => "transaction_ms",
+            Self::Memory => "plugin_memory_bytes",
+            Self::Handles => "handles",
+            Self::StorageCalls => "storage_calls",
+            Self::Response => "response_bytes",
+        }
+    }
+
     /// Whether what ran out is time.
     #[must_use]
     pub fn is_time(self) -> bool {

@@ -119,11 +119,14 @@ pub(super) fn error(error: Error) -> types::Error {
         Error::Duplicate(why) => types::Error::Duplicate(fault(why)),
         Error::Reference(why) => types::Error::Reference(fault(why)),
         Error::CountLimit(setting) => types::Error::LimitExceeded(setting),
-        Error::LimitExceeded(name) => types::Error::LimitExceeded(name.to_owned()),
+        Error::LimitExceeded(name) | Error::StoredLimit(name) => {
+            types::Error::LimitExceeded(name.to_owned())
+        }
         Error::Aborted => types::Error::Aborted,
         Error::Timeout => types::Error::Timeout,
         Error::Unavailable
         | Error::PoolExhausted
+        | Error::ConnectionLimit
         | Error::Saturated
         | Error::StorageFull
         | Error::ReadOnly

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{
@@ -17,6 +17,8 @@ use super::compile::Compiler;
 use super::host::HostState;
 use super::interface;
 use super::load::LoadError;
+use crate::fair::Places;
+use crate::storage::Tenant;
 
 /// Instances that can be in calls at a time, of all plugins and tenants together.
 const MAX_IN_CALLS: u32 = 128;
@@ -36,7 +38,8 @@ pub struct Runtime {
     /// One component is compiled at a time.
     compiler: Arc<Mutex<Compiler>>,
     cache: Option<Arc<Cache>>,
-    in_calls: Arc<Semaphore>,
+    /// Of tenants; of nobody, for work of the gateway's own.
+    calls: Places<Option<Tenant>>,
     idle: Arc<Semaphore>,
 }
 
@@ -62,14 +65,14 @@ impl Runtime {
             linker: Arc::new(linker),
             compiler: Arc::new(Mutex::new(compiler)),
             cache: cache.map(Arc::new),
-            in_calls: Arc::new(Semaphore::new(MAX_IN_CALLS as usize)),
+            calls: Places::new(MAX_IN_CALLS),
             idle: Arc::new(Semaphore::new(MAX_IDLE as usize)),
         })
     }
 
-    /// Room for an instance in a call, when there is some.
-    pub(super) async fn room_for_call(&self) -> SemaphorePermit<'_> {
-        self.in_calls.acquire().await.expect("the semaphore of calls is never closed")
+    /// Places for instances in calls.
+    pub(super) fn calls(&self) -> &Places<Option<Tenant>> {
+        &self.calls
     }
 
     /// Room for an idle instance, if there is some.

@@ -40,6 +40,9 @@ pub enum CallError {
     /// The client has gone while the request waited; nobody reads this.
     #[error("the client has gone")]
     ClientGone,
+    /// The tenant has as many requests under way as its limit of this name allows.
+    #[error("the tenant's limit {0} is reached")]
+    TenantQuota(&'static str),
     /// All instances were in use until the deadline.
     #[error("no instance was free before the deadline")]
     NoCapacity,
@@ -86,17 +89,6 @@ impl From<storage::Error> for CallError {
 }
 
 impl CallError {
-    /// The limit that the call went over, by the name of its setting.
-    #[must_use]
-    pub fn limit(&self) -> Option<String> {
-        match self {
-            Self::Breach(breach) => Some(breach.to_string()),
-            Self::Storage(storage::Error::LimitExceeded(name)) => Some((*name).to_owned()),
-            Self::TooManyWait => Some("waiting_requests".to_owned()),
-            _ => None,
-        }
-    }
-
     /// Tell the gateway's own reasons to stop a guest from the guest's faults.
     pub(super) fn from_trap(trap: &wasmtime::Error, refused_memory: bool) -> Self {
         if let Some(breach) = trap.downcast_ref::<Breach>() {

@@ -15,6 +15,7 @@ use super::convert;
 use super::engine::Runtime;
 use super::log::LogRoom;
 use super::probe::{self, Probe};
+use super::wait_limit::WaitLimit;
 use super::wasi::Wasi;
 use crate::storage::{About, Session};
 
@@ -23,6 +24,7 @@ use crate::storage::{About, Session};
 pub(super) struct HostState {
     pub(super) memory: Memory,
     call: Option<CallState>,
+    pub(super) wait_limit: WaitLimit,
     log: Arc<LogRoom>,
     /// Made when the guest first asks for it.
     wasi: Option<Box<Wasi>>,
@@ -46,7 +48,8 @@ pub(super) struct EndsRequest(pub(super) crate::storage::Error);
 /// A store whose guest is stopped when a budget is used up.
 pub(super) fn new_store(runtime: &Runtime, memory_bytes: usize) -> Store<HostState> {
     let memory = Memory::new(memory_bytes);
-    let state = HostState { memory, call: None, log: LogRoom::new(), wasi: None };
+    let (log, wait_limit) = (LogRoom::new(), WaitLimit::default());
+    let state = HostState { memory, call: None, wait_limit, log, wasi: None };
     let mut store = Store::new(runtime.engine(), state);
     store.limiter(|state| &mut state.memory);
     // Lists whose items lie over each other could stand for more than the guest's memory holds.
@@ -64,6 +67,7 @@ impl HostState {
     pub(super) fn begin_call(&mut self, call: CallState) {
         self.log.refill(call.budget.limits.log_bytes);
         self.memory.refused = false;
+        self.wait_limit.set(None);
         self.call = Some(call);
     }
 
@@ -72,6 +76,11 @@ impl HostState {
             wasi.end_lines();
         }
         self.call.take().expect("a call that ends has begun")
+    }
+
+    /// Whether lines of the call that has ended were dropped.
+    pub(super) fn has_dropped_lines(&self) -> bool {
+        self.log.has_dropped()
     }
 
     /// Whether the instance can serve another request.
@@ -91,26 +100,36 @@ impl HostState {
     async fn storage_call(&mut self) -> Result<&mut CallState> {
         let call = self.call.as_mut().ok_or_else(|| Error::msg(NO_CALL))?;
         let number = call.budget.count_storage_call()?;
+        self.wait_limit.set(None);
         probe::call(call.probe.as_ref(), number).await?;
         if Instant::now() >= call.budget.deadline {
             return Err(EndsRequest(crate::storage::Error::Timeout).into());
         }
         Ok(call)
     }
+
+    /// What a storage call has come to: something for the guest, or the end of the request.
+    fn for_guest<T>(
+        &self,
+        result: std::result::Result<T, crate::storage::Error>,
+    ) -> Result<std::result::Result<T, types::Error>> {
+        self.wait_limit.set(self.call.as_ref().and_then(CallState::locks_until));
+        match result {
+            Ok(value) => Ok(Ok(value)),
+            Err(error) if error.ends_request() => Err(EndsRequest(error).into()),
+            Err(error) => Ok(Err(convert::error(error))),
+        }
+    }
+}
+
+impl CallState {
+    /// Set from the first write on.
+    fn locks_until(&self) -> Option<Instant> {
+        Some(self.session.first_write()? + self.budget.limits.transaction)
+    }
 }
 
 const NO_CALL: &str = "an import was called outside a request; `describe` may call none";
-
-/// An error for the guest, or the end of the request.
-fn for_guest<T>(
-    result: std::result::Result<T, crate::storage::Error>,
-) -> Result<std::result::Result<T, types::Error>> {
-    match result {
-        Ok(value) => Ok(Ok(value)),
-        Err(error) if error.ends_request() => Err(EndsRequest(error).into()),
-        Err(error) => Ok(Err(convert::error(error))),
-    }
-}
 
 impl types::Host for HostState {}
 
@@ -121,7 +140,7 @@ impl storage::Host for HostState {
         ids: Vec<String>,
     ) -> Result<std::result::Result<Vec<Option<types::Document>>, types::Error>> {
         let found = self.storage_call().await?.session.get(&collection, &ids).await;
-        for_guest(found.map(|documents| {
+        self.for_guest(found.map(|documents| {
             documents.into_iter().map(|document| document.map(convert::document)).collect()
         }))
     }
@@ -132,7 +151,9 @@ impl storage::Host for HostState {
     ) -> Result<std::result::Result<Vec<types::Outcome>, types::Error>> {
         let writes: Vec<_> = writes.into_iter().map(convert::write).collect();
         let outcomes = self.storage_call().await?.session.apply(&writes).await;
-        for_guest(outcomes.map(|outcomes| outcomes.into_iter().map(convert::outcome).collect()))
+        self.for_guest(
+            outcomes.map(|outcomes| outcomes.into_iter().map(convert::outcome).collect()),
+        )
     }
 
     async fn select(
@@ -144,9 +165,8 @@ impl storage::Host for HostState {
         let arguments = convert::arguments(arguments);
         let page = page.map(convert::page);
         let call = self.storage_call().await?;
-        for_guest(
-            call.session.select(&statement, &arguments, page.as_ref()).await.map(convert::rows),
-        )
+        let rows = call.session.select(&statement, &arguments, page.as_ref()).await;
+        self.for_guest(rows.map(convert::rows))
     }
 
     async fn update_where(
@@ -158,7 +178,9 @@ impl storage::Host for HostState {
         let arguments = convert::arguments(arguments);
         let call = self.storage_call().await?;
         let changed = call.session.update_where(&statement, &arguments, limit).await;
-        for_guest(changed.map(|documents| documents.into_iter().map(convert::document).collect()))
+        self.for_guest(
+            changed.map(|documents| documents.into_iter().map(convert::document).collect()),
+        )
     }
 
     async fn delete_where(
@@ -169,14 +191,16 @@ impl storage::Host for HostState {
     ) -> Result<std::result::Result<u64, types::Error>> {
         let arguments = convert::arguments(arguments);
         let call = self.storage_call().await?;
-        for_guest(call.session.delete_where(&statement, &arguments, limit).await)
+        let deleted = call.session.delete_where(&statement, &arguments, limit).await;
+        self.for_guest(deleted)
     }
 
     async fn sweep(
         &mut self,
         collections: Vec<String>,
     ) -> Result<std::result::Result<u64, types::Error>> {
-        for_guest(self.storage_call().await?.session.sweep(&collections).await)
+        let done = self.storage_call().await?.session.sweep(&collections).await;
+        self.for_guest(done)
     }
 }
 
@@ -191,7 +215,7 @@ impl checkpoints::Host for HostState {
         let scopes: Vec<_> = scopes.into_iter().map(convert::scope).collect();
         let about = About { subject: &subject, label: &label, metadata: &metadata };
         let created = self.storage_call().await?.session.create_checkpoint(about, &scopes).await;
-        for_guest(created.map(convert::checkpoint))
+        self.for_guest(created.map(convert::checkpoint))
     }
 
     async fn read(
@@ -203,7 +227,9 @@ impl checkpoints::Host for HostState {
     ) -> Result<std::result::Result<Vec<types::Document>, types::Error>> {
         let call = self.storage_call().await?;
         let found = call.session.read_checkpoint(&id, &collection, after.as_deref(), limit).await;
-        for_guest(found.map(|documents| documents.into_iter().map(convert::document).collect()))
+        self.for_guest(
+            found.map(|documents| documents.into_iter().map(convert::document).collect()),
+        )
     }
 
     async fn diff(
@@ -216,15 +242,17 @@ impl checkpoints::Host for HostState {
         let after = after.map(convert::last_difference);
         let call = self.storage_call().await?;
         let found = call.session.diff_checkpoint(&from, to.as_deref(), after.as_ref(), limit).await;
-        for_guest(found.map(|found| found.into_iter().map(convert::difference).collect()))
+        self.for_guest(found.map(|found| found.into_iter().map(convert::difference).collect()))
     }
 
     async fn restore(&mut self, id: String) -> Result<std::result::Result<u64, types::Error>> {
-        for_guest(self.storage_call().await?.session.restore_checkpoint(&id).await)
+        let done = self.storage_call().await?.session.restore_checkpoint(&id).await;
+        self.for_guest(done)
     }
 
     async fn delete(&mut self, ids: Vec<String>) -> Result<std::result::Result<u64, types::Error>> {
-        for_guest(self.storage_call().await?.session.delete_checkpoints(&ids).await)
+        let done = self.storage_call().await?.session.delete_checkpoints(&ids).await;
+        self.for_guest(done)
     }
 }
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use sha2::{Digest as _, Sha256};
 
+use super::admission;
 use super::engine::Runtime;
 use super::instance::Instances;
 use super::{Plugin, Retry, log};
 use crate::config::{Isolation, Permission};
 use crate::manifest::Manifest;
-use crate::storage::{InstallError, InstallOptions, Storage, Upgrade};
+use crate::storage::{InstallError, InstallOptions, Storage, StoredLimit, Upgrade};
 
 /// How a plugin is to be run.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct LoadOptions {
     pub allow: BTreeSet<Permission>,
     /// Whether the numbers of documents and bytes are kept.
     pub statistics: bool,
+    /// What a tenant may be limited to store.
+    pub stored_limits: Vec<StoredLimit>,
 }
 
 /// Why a plugin cannot be loaded.
@@ -88,6 +91,7 @@ impl Prepared {
             retry,
             allow,
             statistics,
+            stored_limits,
         } = options;
         let instances = Instances::new(
             runtime.clone(),
@@ -99,7 +103,13 @@ impl Prepared {
         let text = call_describe(&instances).await?;
         let manifest = Manifest::parse(&text).map_err(LoadError::Manifest)?;
         let upgrade = Some(upgrade_by(instances.others(memory_bytes)));
-        let changes = InstallOptions { allow, upgrade, statistics, ..InstallOptions::default() };
+        let changes = InstallOptions {
+            allow,
+            upgrade,
+            statistics,
+            stored_limits,
+            ..InstallOptions::default()
+        };
         let sha256 = Sha256::digest(component).iter().map(|b| format!("{b:02x}")).collect();
         Ok(Self { manifest, text, sha256, instances, retry, changes })
     }
@@ -137,6 +147,7 @@ impl Prepared {
             instances,
             retry,
             sha256,
+            matter: admission::next_matter(),
         })
     }
 }
@@ -200,7 +211,7 @@ async fn call_upgrade(
     bodies: &[String],
 ) -> Result<Vec<Result<String, String>>, String> {
     let upgrade = async {
-        let _room = instances.runtime.room_for_call().await;
+        let _room = admission::admit_own(&instances.runtime).await;
         let mut instance = instances.fresh().await?;
         let guest = instance.guest.loggia_plugin_handler();
         let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
@@ -214,7 +225,7 @@ async fn call_upgrade(
 
 async fn call_describe(instances: &Instances) -> Result<String, LoadError> {
     let describe = async {
-        let _room = instances.runtime.room_for_call().await;
+        let _room = admission::admit_own(&instances.runtime).await;
         let mut instance = instances.fresh().await?;
         instance.guest.loggia_plugin_handler().call_describe(&mut instance.store).await
     };

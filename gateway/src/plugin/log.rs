@@ -1,6 +1,6 @@
 //! Lines that a plugin adds to the operator's log: by calling `log`, or by printing.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -16,23 +16,36 @@ const START_BYTES: usize = 64 << 10;
 
 /// The bytes that a call may still log.
 #[derive(Debug)]
-pub(super) struct LogRoom(AtomicUsize);
+pub(super) struct LogRoom {
+    left: AtomicUsize,
+    /// Set when something did not fit.
+    dropped: AtomicBool,
+}
 
 impl LogRoom {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicUsize::new(START_BYTES)))
+        Arc::new(Self { left: AtomicUsize::new(START_BYTES), dropped: AtomicBool::new(false) })
     }
 
     /// For a new call.
     pub(super) fn refill(&self, bytes: usize) {
-        self.0.store(bytes, Ordering::Relaxed);
+        self.left.store(bytes, Ordering::Relaxed);
+        self.dropped.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether something did not fit since the call began.
+    pub(super) fn has_dropped(&self) -> bool {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Whether a message of this length still fits. After one that does not, none does.
     fn take(&self, length: usize) -> bool {
         // Only the instance's own task gets here, so nothing is lost between the two.
-        let left = self.0.load(Ordering::Relaxed).checked_sub(length);
-        self.0.store(left.unwrap_or(0), Ordering::Relaxed);
+        let left = self.left.load(Ordering::Relaxed).checked_sub(length);
+        self.left.store(left.unwrap_or(0), Ordering::Relaxed);
+        if left.is_none() {
+            self.dropped.store(true, Ordering::Relaxed);
+        }
         left.is_some()
     }
 

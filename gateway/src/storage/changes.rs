@@ -43,6 +43,8 @@ const COUNTERS: usize = 256;
 #[derive(Debug, Default)]
 struct Watched {
     next: u64,
+    /// How many watch, by tenant and plugin.
+    watching: HashMap<(Tenant, String), usize>,
     by_topic: HashMap<Topic, HashMap<u64, Arc<Notify>>>,
 }
 
@@ -119,6 +121,8 @@ impl ChangeSet {
 pub struct Watch {
     storage: Arc<Storage>,
     number: u64,
+    /// Whose place it has among those who watch.
+    whose: (Tenant, String),
     topics: Vec<Topic>,
     woken: Arc<Notify>,
 }
@@ -130,7 +134,8 @@ impl Storage {
         Moment(self.changes.counter(tenant.key()).load(Ordering::SeqCst))
     }
 
-    /// Watch collections of a tenant from now on; `None` when so many are watching already.
+    /// Watch collections of a tenant from now on; `None` when so many of its requests to the plugin
+    /// are watching already.
     ///
     /// # Errors
     /// The schema has no such collection.
@@ -146,7 +151,8 @@ impl Storage {
             Ok(Topic { tenant: tenant.key(), table: plan.collection.table.clone() })
         };
         let topics = collections.iter().map(topic).collect::<Result<Vec<_>, Error>>()?;
-        Ok(self.changes.enter(most).then(|| Watch::new(Arc::clone(self), topics)))
+        let whose = (tenant, schema.plugin.clone());
+        Ok(self.changes.enter(&whose, most).then(|| Watch::new(Arc::clone(self), whose, topics)))
     }
 
     /// How many requests watch.
@@ -157,10 +163,10 @@ impl Storage {
 }
 
 impl Watch {
-    fn new(storage: Arc<Storage>, topics: Vec<Topic>) -> Self {
+    fn new(storage: Arc<Storage>, whose: (Tenant, String), topics: Vec<Topic>) -> Self {
         let woken = Arc::<Notify>::default();
         let number = storage.changes.add(&topics, &woken);
-        Self { storage, number, topics, woken }
+        Self { storage, number, whose, topics, woken }
     }
 
     /// Wait for a change since the watch began, or since the last one that this told of.
@@ -172,6 +178,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.storage.changes.remove(&self.topics, self.number);
+        self.storage.changes.leave(&self.whose);
     }
 }
 
@@ -244,13 +251,25 @@ impl Changes {
     }
 
     /// Take a place among those who watch.
-    fn enter(&self, most: usize) -> bool {
-        let more = |watching| (watching < most).then_some(watching + 1);
-        let entered = self.watching.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
-        if entered == Ok(0) {
+    fn enter(&self, whose: &(Tenant, String), most: usize) -> bool {
+        let mut watched = lock(&self.watched);
+        let watching = watched.watching.entry(whose.clone()).or_default();
+        if *watching >= most {
+            return false;
+        }
+        *watching += 1;
+        if self.watching.fetch_add(1, Ordering::SeqCst) == 0 {
             self.others.to_tell.notify_one();
         }
-        entered.is_ok()
+        true
+    }
+
+    /// Give it back.
+    fn leave(&self, whose: &(Tenant, String)) {
+        if let Some(watching) = lock(&self.watched).watching.get_mut(whose) {
+            *watching -= 1;
+        }
+        self.watching.fetch_sub(1, Ordering::SeqCst);
     }
 
     fn add(&self, topics: &[Topic], woken: &Arc<Notify>) -> u64 {
@@ -274,7 +293,6 @@ impl Changes {
                 }
             }
         }
-        self.watching.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

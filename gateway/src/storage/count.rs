@@ -24,6 +24,8 @@ pub struct Count {
     pub sums: Vec<(String, String)>,
     /// What it counts.
     pub parts: Vec<CountPart>,
+    /// What each document counts for.
+    pub unit: Unit,
     /// The setting that limits it.
     pub limit: Option<String>,
 }
@@ -45,6 +47,55 @@ pub struct CountPart {
     pub conditions: Vec<OneOf>,
     /// The beginning of the names of its triggers.
     pub trigger: String,
+}
+
+/// What a document counts for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unit {
+    /// One.
+    Document,
+    /// The bytes of its body, as the database writes it.
+    BodyByte,
+}
+
+/// What an operator may limit of what a tenant stores with a plugin. No setting of a plugin can
+/// have such a name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StoredLimit {
+    /// `stored_documents`
+    Documents,
+    /// `stored_bytes`
+    Bytes,
+}
+
+impl StoredLimit {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Documents, Self::Bytes];
+
+    /// Its name in `gateway.toml`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Documents => "stored_documents",
+            Self::Bytes => "stored_bytes",
+        }
+    }
+
+    /// Its name among the limits of counts.
+    #[must_use]
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Documents => "limits.stored_documents",
+            Self::Bytes => "limits.stored_bytes",
+        }
+    }
+
+    fn unit(self) -> Unit {
+        match self {
+            Self::Documents => Unit::Document,
+            Self::Bytes => Unit::BodyByte,
+        }
+    }
 }
 
 /// What a document adds to a sum.
@@ -108,6 +159,33 @@ pub(super) fn clock(dialect: Dialect) -> &'static str {
     }
 }
 
+impl Unit {
+    /// What a row counts for; `row` is a prefix such as `NEW.`.
+    #[must_use]
+    pub(super) fn value(self, row: &str, dialect: Dialect) -> String {
+        match self {
+            Self::Document => "1".to_owned(),
+            Self::BodyByte => Addend::BodyBytes.value(row, Turn::Comes, dialect),
+        }
+    }
+
+    /// The column that it depends on.
+    pub(super) fn column(self) -> Option<&'static str> {
+        match self {
+            Self::Document => None,
+            Self::BodyByte => Some("body"),
+        }
+    }
+
+    /// What one transaction may add while it shares the way to a limit with others.
+    pub(super) fn shared_additions(self) -> u32 {
+        match self {
+            Self::Document => 10,
+            Self::BodyByte => 64 << 10,
+        }
+    }
+}
+
 impl Count {
     /// The count of all documents of a collection and of their bytes, which no statement sees: what
     /// statistics are made of. Declared names have no underscore at the front.
@@ -127,9 +205,35 @@ impl Count {
             name: format!("_stored_{}", collection.name),
             plugin: plugin.to_owned(),
             sums: vec![("bytes".to_owned(), "bytes".to_owned())],
+            unit: Unit::Document,
             limit: None,
             by: Vec::new(),
             parts: vec![part],
+            table,
+        }
+    }
+
+    /// The count of what a tenant stores in all collections of a plugin, which has a limit.
+    #[must_use]
+    pub fn limited(plugin: &str, collections: &[&Collection], limit: StoredLimit) -> Self {
+        let table = physical_name(&[&plugin.replace('-', "_"), "", limit.name()]);
+        let part = |collection: &&Collection| CountPart {
+            collection: collection.name.clone(),
+            table: collection.table.clone(),
+            expires: collection.expires,
+            by: Vec::new(),
+            sums: Vec::new(),
+            conditions: Vec::new(),
+            trigger: physical_name(&[&table, &collection.name]),
+        };
+        Self {
+            name: format!("_{}", limit.name()),
+            plugin: plugin.to_owned(),
+            by: Vec::new(),
+            sums: Vec::new(),
+            parts: collections.iter().map(part).collect(),
+            unit: limit.unit(),
+            limit: Some(limit.setting().to_owned()),
             table,
         }
     }
@@ -158,6 +262,7 @@ impl Count {
             name: declaration.name.clone(),
             plugin: plugin.to_owned(),
             sums: sums.collect(),
+            unit: Unit::Document,
             limit: declaration.limit.clone(),
             table,
             by,

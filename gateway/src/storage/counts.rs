@@ -1,6 +1,7 @@
 //! The counts of installed plugins: their limits, and folding their rows. `schema_change/counts.rs`
 //! makes them.
 
+use super::count::StoredLimit;
 use super::ddl;
 use super::error::Error;
 use super::sql::SqlValue;
@@ -21,6 +22,22 @@ impl Storage {
         value: i64,
     ) -> Result<(), Error> {
         self.save_limit(&schema.plugin, setting, tenant.key(), value).await
+    }
+
+    /// Limit what a tenant stores with a plugin; 0 for no limit. It holds where the plugin was
+    /// installed with `stored_limits`, as [`Storage::set_limit`] does.
+    ///
+    /// # Errors
+    /// The database's failure.
+    pub async fn limit_stored(
+        &self,
+        schema: &Schema,
+        tenant: Tenant,
+        limit: StoredLimit,
+        most: u64,
+    ) -> Result<(), Error> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.set_limit(schema, tenant, limit.setting(), most).await
     }
 
     async fn save_limit(

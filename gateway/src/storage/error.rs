@@ -4,6 +4,8 @@
 //! `sqlite/error.rs`). What the client may read stands in the variants; what only the operator
 //! may read goes to the log there.
 
+use super::count::StoredLimit;
+
 /// Why a storage call failed. A failed call has done nothing.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -25,6 +27,12 @@ pub enum Error {
     /// A referenced document is missing, or this one is still referenced.
     #[error("{0}")]
     Reference(Fault),
+    /// The tenant stores as much as it may; the name of the limit.
+    #[error("the limit {0} is reached")]
+    StoredLimit(&'static str),
+    /// All connections that the tenant may have were in use for too long.
+    #[error("the limit connections is reached")]
+    ConnectionLimit,
     /// A declared count has reached its limit; the name of the setting.
     #[error("the limit {0} is reached")]
     CountLimit(String),
@@ -71,6 +79,8 @@ impl Error {
         matches!(
             self,
             Self::LimitExceeded(_)
+                | Self::StoredLimit(_)
+                | Self::ConnectionLimit
                 | Self::Aborted
                 | Self::Timeout
                 | Self::Unavailable
@@ -81,6 +91,14 @@ impl Error {
                 | Self::SchemaDrift
                 | Self::OutcomeUnknown
         )
+    }
+
+    /// A count has reached its limit, which is one of the gateway's or a setting of the plugin.
+    pub(super) fn count_limit(setting: &str) -> Self {
+        match StoredLimit::ALL.into_iter().find(|limit| limit.setting() == setting) {
+            Some(limit) => Self::StoredLimit(limit.name()),
+            None => Self::CountLimit(setting.to_owned()),
+        }
     }
 
     /// Whether what other documents hold stands against the call.
@@ -121,6 +139,11 @@ impl Error {
             _ => return None,
         };
         Some(Self::invalid(code, detail))
+    }
+
+    /// Whether a document is too large.
+    pub(super) fn is_of_size(&self) -> bool {
+        matches!(self, Self::Invalid(fault) if fault.code == "too-large")
     }
 
     /// Whether what the call wrote may be there all the same.

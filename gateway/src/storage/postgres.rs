@@ -20,11 +20,13 @@ mod tls;
 mod transaction;
 mod value;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::Tenant;
 use super::clock::Clock;
 use super::error::Error;
 use super::sql::{Query, SqlRows};
@@ -49,7 +51,7 @@ pub struct Options {
     pub pool_size: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
-    /// How many requests may wait for a connection; more are refused at once.
+    /// How many requests of a tenant may wait for a connection; more are refused at once.
     pub max_waiters: u32,
     /// Whether connections are encrypted.
     pub tls: TlsOptions,
@@ -103,8 +105,8 @@ impl Postgres {
         })
     }
 
-    async fn acquire(&self, deadline: Instant) -> Result<PooledConnection, Error> {
-        self.pool.acquire(deadline).await
+    async fn acquire(&self, whose: Whose, deadline: Instant) -> Result<PooledConnection, Error> {
+        self.pool.acquire(whose, deadline).await
     }
 
     pub(super) fn has_row_level_security(&self) -> bool {
@@ -124,7 +126,7 @@ impl Postgres {
         plan: Plan,
         deadline: Instant,
     ) -> Result<SqlRows, Failure> {
-        let mut connection = self.acquire(deadline).await.map_err(Failure::Answered)?;
+        let mut connection = self.acquire(whose, deadline).await.map_err(Failure::Answered)?;
         let rows = connection.run_alone(query, self.told(whose), plan, deadline).await;
         if let Err(Failure::Lost { .. }) = rows {
             self.pool.lost(connection.generation);
@@ -152,6 +154,11 @@ impl Postgres {
     /// A connection outside the pool.
     pub(super) async fn dedicated(&self) -> Result<Dedicated, Error> {
         Dedicated::open(&self.connector, self.row_level_security).await
+    }
+
+    /// What each tenant may have of the pool, from now on; others may have it all.
+    pub(super) fn share(&self, shares: HashMap<Tenant, u32>) {
+        self.pool.share(shares);
     }
 
     /// What the pool holds now.

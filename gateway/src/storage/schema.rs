@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::changes::ChangeSet;
 use super::collection::Collection;
 use super::collection_sql::CollectionSql;
-use super::count::Count;
+use super::count::{Count, StoredLimit};
 use super::document_schema::DocumentSchema;
 use super::error::Error;
 use super::reference;
@@ -169,6 +169,15 @@ impl Schema {
             .collect();
         stored.sort_by(|a, b| a.table.cmp(&b.table));
         self.counts.extend(stored);
+    }
+
+    /// Count what a tenant stores, for limits that an operator sets.
+    pub(super) fn limit_stored(&mut self, limits: &[StoredLimit]) {
+        let mut collections: Vec<_> =
+            self.collections.values().map(|plan| &plan.collection).collect();
+        collections.sort_by(|a, b| a.table.cmp(&b.table));
+        let counts = limits.iter().map(|limit| Count::limited(&self.plugin, &collections, *limit));
+        self.counts.extend(counts);
     }
 
     pub(super) fn collection(&self, name: &str) -> Result<&CollectionPlan, Error> {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use super::count::StoredLimit;
 use super::error::Error;
 use super::schema::Schema;
 use crate::config::Permission;
@@ -50,6 +51,8 @@ pub struct InstallOptions {
     pub allow: BTreeSet<Permission>,
     /// Whether the numbers of documents and bytes are kept for each tenant and collection.
     pub statistics: bool,
+    /// What a tenant may be limited to store. It is counted, and limits nobody by itself.
+    pub stored_limits: Vec<StoredLimit>,
     /// Without it, no collection's schema version can grow while it has documents.
     pub upgrade: Option<Upgrade>,
     /// For tests: fail after so many statements and batches, as if the gateway had been killed.

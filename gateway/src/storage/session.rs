@@ -39,6 +39,8 @@ pub struct Session {
     changed: ChangeSet,
     documents_read: u32,
     documents_written: u32,
+    /// Whether a document was too large.
+    refused_size: bool,
 }
 
 /// What a session is made with.
@@ -95,6 +97,7 @@ impl Session {
             changed: ChangeSet::default(),
             documents_read: 0,
             documents_written: 0,
+            refused_size: false,
         }
     }
 
@@ -151,6 +154,12 @@ impl Session {
     /// # Errors
     /// The first failure of a write that did not say [`Otherwise::Skip`]; nothing is done then.
     pub async fn apply(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, Error> {
+        let outcomes = self.apply_all(writes).await;
+        self.note_size(&outcomes);
+        outcomes
+    }
+
+    async fn apply_all(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, Error> {
         self.refuse_in_read()?;
         if writes.is_empty() {
             return Ok(Vec::new());
@@ -379,6 +388,16 @@ impl Session {
             return Err(Error::LimitExceeded("documents_written"));
         }
         Ok(())
+    }
+
+    fn note_size<T>(&mut self, answer: &Result<T, Error>) {
+        self.refused_size |= answer.as_ref().is_err_and(Error::is_of_size);
+    }
+
+    /// Whether a document was refused because it was too large.
+    #[must_use]
+    pub fn has_refused_size(&self) -> bool {
+        self.refused_size
     }
 
     /// When the first write was made, for the limit `transaction_ms`.

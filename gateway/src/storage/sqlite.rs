@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use super::error::Error;
 use super::sql::{Query, SqlRows};
-use super::transaction::TransactionMode;
+use super::transaction::{TransactionMode, Whose};
 #[cfg(test)]
 pub(super) use functions::register as register_functions;
 pub(super) use migration::MigrationConnection;
@@ -73,7 +73,8 @@ impl Sqlite {
         queries: Vec<Query>,
         timeout: Duration,
     ) -> Result<Vec<SqlRows>, Error> {
-        let mut transaction = Transaction::new(Arc::clone(self), TransactionMode::Write);
+        let mut transaction =
+            Transaction::new(Arc::clone(self), Whose::Everyone, TransactionMode::Write);
         let answers = transaction.run_all(queries, Instant::now() + timeout).await?;
         transaction.commit().await?;
         Ok(answers)

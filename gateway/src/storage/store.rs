@@ -204,6 +204,7 @@ impl Storage {
         if options.statistics {
             schema.keep_statistics();
         }
+        schema.limit_stored(&options.stored_limits);
         Ok(schema)
     }
 
@@ -274,6 +275,14 @@ impl Storage {
         self.backend.run(sql, binds).await
     }
 
+    /// The most connections that each of these tenants may have at a time, from now on; others may
+    /// have all. `SQLite` has none.
+    pub fn share_connections(&self, shares: HashMap<Tenant, u32>) {
+        if let Backend::Postgres(postgres) = &self.backend {
+            postgres.share(shares);
+        }
+    }
+
     /// The pool of connections; `None` on `SQLite`, which has none.
     #[must_use]
     pub fn pool(&self) -> Option<PoolState> {
@@ -302,7 +311,7 @@ impl Storage {
                 Transaction::Postgres(postgres::Transaction::new(Arc::clone(postgres), whose, mode))
             }
             Backend::Sqlite(sqlite) => {
-                Transaction::Sqlite(sqlite::Transaction::new(Arc::clone(sqlite), mode))
+                Transaction::Sqlite(sqlite::Transaction::new(Arc::clone(sqlite), whose, mode))
             }
         }
     }

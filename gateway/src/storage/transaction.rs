@@ -33,7 +33,7 @@ pub(super) enum TransactionMode {
 
 /// Whose rows a transaction reaches. Every statement says so for itself; with
 /// `storage.row_level_security`, the policies that `ddl/policy.rs` gives to tables hold it to that.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Whose {
     /// Those of one tenant.
     One(Tenant),

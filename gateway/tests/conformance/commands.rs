@@ -98,6 +98,7 @@ async fn load(store: &TestStore) -> Result<Plugin, LoadError> {
         retry: Retry { times: 0, backoff: Duration::ZERO },
         allow: BTreeSet::new(),
         statistics: false,
+        stored_limits: Vec::new(),
     };
     let component = std::fs::read(plugin_path("faults")).unwrap();
     Plugin::load(engine(), &store.storage, &component, options).await

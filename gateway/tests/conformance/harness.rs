@@ -14,9 +14,20 @@ pub(crate) mod proxy;
 pub(crate) mod store;
 pub(crate) mod tenants;
 
+use std::time::{Duration, Instant};
+
 pub(crate) use client::{Answer, send, try_send};
 pub(crate) use database::Database;
 pub(crate) use gateway::{TestGateway, compiler, engine, plugin_path};
+
+/// Wait until something holds that will come about.
+pub(crate) async fn until(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "it has not come about");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
 
 /// Make each of these functions two tests, one for each database.
 ///

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// A layer, and what stands in none of its lines of code.
-const FORBIDDEN: [(&str, &[&str]); 9] = [
+const FORBIDDEN: [(&str, &[&str]); 10] = [
     ("storage", &["crate::plugin", "crate::http", "crate::cli", "wasmtime", "hyper", "wit_"]),
     (
         "plugin",
@@ -12,6 +12,7 @@ const FORBIDDEN: [(&str, &[&str]); 9] = [
     ),
     ("http", &["crate::cli", "wasmtime", "rusqlite", "tokio_postgres", "bb8", "sqlparser"]),
     ("config", &["crate::"]),
+    ("fair", &["crate::"]),
     ("json", &["crate::storage", "crate::plugin", "crate::http", "crate::cli"]),
     ("manifest", &["crate::"]),
     ("metrics", &["crate::"]),

@@ -43,6 +43,7 @@ async fn a_body_over_its_limit_is_refused(gateway: &TestGateway) {
     }
     gateway.assert_absent("e").await;
     gateway.assert_stored("d", &serde_json::from_str(&body(100)).unwrap()).await;
+    assert_eq!(gateway.counted("default", "body_bytes"), 9);
 }
 
 fn small_document(config: &mut Config) {
@@ -70,6 +71,7 @@ async fn a_document_over_its_limit_is_refused(gateway: &TestGateway) {
     gateway.assert_absent("e").await;
     gateway.assert_absent("f").await;
     gateway.assert_stored("d", &body(100)).await;
+    assert_eq!(gateway.counted("default", "document_bytes"), 6);
 }
 
 fn small_response(config: &mut Config) {
@@ -90,6 +92,7 @@ async fn a_response_over_its_limit_is_not_sent(gateway: &TestGateway) {
     let answer = gateway.apply(&json!(batch)).await;
     assert_limit(&answer.assert_problem(502, "plugin-resource-limit"), "response_bytes");
     gateway.assert_nothing_stored().await;
+    assert_eq!(gateway.counted("default", "response_bytes"), 3);
 }
 
 #[track_caller]
@@ -114,6 +117,7 @@ async fn storage_calls_end_at_their_limit(gateway: &TestGateway) {
         assert_limit(&answer.assert_problem(502, "plugin-resource-limit"), "storage_calls");
         gateway.assert_nothing_stored().await;
     }
+    assert_eq!(gateway.counted("default", "storage_calls"), 2);
 }
 
 fn few_reads(config: &mut Config) {
@@ -135,6 +139,7 @@ async fn documents_read_end_at_their_limit(gateway: &TestGateway) {
     let answer = gateway.post(&route("many-calls?calls=11")).await;
     assert_limit(&answer.assert_problem(502, "plugin-resource-limit"), "documents_read");
     gateway.assert_absent("many-calls").await;
+    assert_eq!(gateway.counted("default", "documents_read"), 3);
 }
 
 fn few_writes(config: &mut Config) {
@@ -153,6 +158,7 @@ async fn documents_written_end_at_their_limit(gateway: &TestGateway) {
         gateway.assert_nothing_stored().await;
     }
     assert_eq!(gateway.applied(&batch(10)).await.len(), 10);
+    assert_eq!(gateway.counted("default", "documents_written"), 2);
 }
 
 fn small_memory(config: &mut Config) {
@@ -170,6 +176,7 @@ async fn a_plugin_cannot_take_more_memory(gateway: &TestGateway) {
     gateway.get(&route("big-response?bytes=2000000")).await.assert_status(200);
     let answer = gateway.get(&route("big-response?bytes=9000000")).await;
     assert_limit(&answer.assert_problem(502, "plugin-resource-limit"), "plugin_memory_bytes");
+    assert_eq!(gateway.counted("default", "plugin_memory_bytes"), 4);
 }
 
 fn little_cpu(config: &mut Config) {
@@ -207,6 +214,7 @@ async fn assert_stopped(gateway: &TestGateway, limit: &str) {
         assert_limit(&answer.assert_problem(504, "plugin-timeout"), limit);
         gateway.assert_absent("loop").await;
     }
+    assert_eq!(gateway.counted("default", limit), 2);
 }
 
 fn small_log(config: &mut Config) {
@@ -224,6 +232,7 @@ async fn a_flood_of_log_lines_is_cut(gateway: &TestGateway) {
         answer.assert_status(204);
         assert_eq!(log::lines(&trace_id), vec!["x".repeat(1_024); kept], "{lines} lines");
     }
+    assert_eq!(gateway.counted("default", "log_bytes"), 2);
 }
 
 async fn a_status_that_is_none_is_not_sent(gateway: &TestGateway) {

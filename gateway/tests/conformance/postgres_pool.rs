@@ -12,6 +12,7 @@ use tokio_postgres::NoTls;
 
 use crate::harness::proxy::{Door, Fault};
 use crate::harness::store::{TestStore, options, put};
+use crate::harness::until;
 use crate::postgres_commit::store;
 
 fn pool(store: &TestStore) -> PoolState {
@@ -28,15 +29,6 @@ async fn transaction(store: &TestStore) -> loggia::storage::Session {
     let mut session = store.session(Mode::Write);
     session.get("note", &["1".to_owned()]).await.unwrap();
     session
-}
-
-/// Something that is so sooner or later, or the test hangs and fails.
-async fn until(holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !holds() {
-        assert!(Instant::now() < deadline, "it has not come about");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -231,6 +231,7 @@ async fn a_call_that_loops_does_not_end_the_schedule(gateway: &TestGateway) {
     let before = noted(gateway, "tick").await.len();
     calls(gateway, "tick", before + 2).await;
     assert!(failures(gateway).await >= 1, "they were not counted");
+    assert!(gateway.counted("default", "guest_cpu_ms") >= 1, "their breaches were not counted");
 }
 
 async fn failures(gateway: &TestGateway) -> u64 {

@@ -1,6 +1,6 @@
 //! Requests that wait for a change: they hold nothing, miss nothing, and end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::harness::faults::{document, patient, route};
 use crate::harness::store::{TestStore, owned, put, write};
 use crate::harness::{
-    Answer, Database, TestGateway, log, on_both_databases, stores_on_both_databases,
+    Answer, Database, TestGateway, log, on_both_databases, stores_on_both_databases, until,
 };
 
 on_both_databases! {
@@ -49,14 +49,6 @@ async fn wait(gateway: &TestGateway, id: &str, query: &str) -> Answer {
 /// Until so many requests wait; each case ends long before a minute.
 pub(crate) async fn until_waiting(gateway: &TestGateway, count: usize) {
     until(|| gateway.waiting() == count).await;
-}
-
-async fn until(holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !holds() {
-        assert!(Instant::now() < deadline, "it does not happen");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
 
 const FOUND: [&str; 3] = ["found", "late", "later"];
@@ -146,6 +138,7 @@ async fn no_more_requests_wait_than_may(gateway: &TestGateway) {
         let problem = refused.assert_problem(503, "too-many-waiting");
         assert_eq!(problem["retryable"], true);
         assert_eq!(refused.header("retry-after"), Some("1"));
+        assert_eq!(gateway.counted("default", "waiting_requests"), 1);
         gateway.put_document("d", &json!({})).await.assert_status(201);
     };
     let (answer, ()) = join(first, others).await;

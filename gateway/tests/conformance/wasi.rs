@@ -2,8 +2,9 @@
 //! `attacks/by_wasi.rs` does some of it once more beside a victim.
 
 use loggia::config::Config;
+use serde_json::json;
 
-use crate::harness::component::{ATTACK, Guest, STORED};
+use crate::harness::component::{ATTACK, Guest, NAME, STORED};
 use crate::harness::faults::patient;
 use crate::harness::{TestGateway, log, on_both_databases};
 
@@ -15,6 +16,7 @@ on_both_databases! {
     random_bytes_have_a_limit with taking_random_bytes,
     random_without_end_is_a_trap with taking_too_many_random_bytes,
     a_sleep_ends_with_the_request with sleeping,
+    a_sleep_with_a_lock_ends_at_transaction_ms with sleeping_with_a_lock,
     handles_end_at_their_limit with hoarding_timers,
     leaked_handles_do_not_meet_later_requests with leaking_timers,
 }
@@ -218,6 +220,33 @@ async fn a_sleep_ends_with_the_request(gateway: &TestGateway) {
         );
         gateway.get(STORED).await.assert_status(404);
     }
+}
+
+fn sleeping_with_a_lock(config: &mut Config) {
+    sleeping(config);
+    config.limits.request_ms = 60_000;
+    config.limits.transaction_ms = Some(300);
+}
+
+/// The second request waits for what the first one holds, and gets it long before their time is
+/// over: both end at the limit, none at `request_ms`. What is free again can be written by others.
+async fn a_sleep_with_a_lock_ends_at_transaction_ms(gateway: &TestGateway) {
+    let body = json!({});
+    for id in ["a", "b"] {
+        let (one, other, written) = tokio::join!(
+            gateway.post(ATTACK),
+            gateway.post(ATTACK),
+            gateway.put_document(id, &body),
+        );
+        written.assert_status(201);
+        for answer in [one, other] {
+            let problem = answer.assert_problem(504, "plugin-timeout");
+            assert_eq!(problem["limit"], "transaction_ms", "{problem}");
+            assert_eq!(problem["committed"], false, "{problem}");
+        }
+        gateway.get(STORED).await.assert_status(404);
+    }
+    assert_eq!(gateway.counted_in(NAME, "default", "transaction_ms"), 4);
 }
 
 pub(crate) fn hoarding_timers(config: &mut Config) {

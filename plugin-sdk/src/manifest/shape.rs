@@ -1,7 +1,9 @@
 //! What a Rust type looks like in JSON, and whether declared fields are there.
 
+use std::borrow::Cow;
+
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
 use super::FieldType;
@@ -16,24 +18,30 @@ pub(crate) struct Shape {
 impl Shape {
     /// The shape of a type.
     pub(crate) fn of<T: JsonSchema>() -> Self {
-        Self::by::<T>(SchemaSettings::draft2020_12())
+        Self::by(SchemaSettings::draft2020_12(), T::schema_name, T::json_schema)
     }
 
     /// The same without references where none is needed.
     pub(crate) fn inline<T: JsonSchema>() -> Self {
-        Self::by::<T>(SchemaSettings::draft2020_12().with(|settings| {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
             settings.inline_subschemas = true;
-        }))
+        });
+        Self::by(settings, T::schema_name, T::json_schema)
     }
 
-    fn by<T: JsonSchema>(settings: SchemaSettings) -> Self {
-        let settings = settings.with(|settings| settings.meta_schema = None);
-        let schema = SchemaGenerator::new(settings).into_root_schema_for::<T>();
-        let mut schema = schema.to_value();
-        if let Some(members) = schema.as_object_mut() {
-            members.remove("title");
+    /// Not generic, since all of it would be in a component once for each type.
+    fn by(
+        settings: SchemaSettings,
+        type_name: fn() -> Cow<'static, str>,
+        schema: fn(&mut SchemaGenerator) -> Schema,
+    ) -> Self {
+        let mut generator = settings.into_generator();
+        let mut schema = schema(&mut generator).to_value();
+        let definitions = generator.take_definitions(false);
+        if let Some(members) = schema.as_object_mut().filter(|_| !definitions.is_empty()) {
+            members.insert("$defs".to_owned(), definitions.into());
         }
-        Self { type_name: T::schema_name().into_owned(), schema }
+        Self { type_name: type_name().into_owned(), schema }
     }
 
     /// Its schema, if it says anything at all: any JSON is of the type `serde_json::Value`.

@@ -87,6 +87,7 @@ impl World {
             retry: RETRY,
             allow: BTreeSet::new(),
             statistics: false,
+            stored_limits: Vec::new(),
         };
         let plugin =
             Plugin::load(&subject.engine.runtime, &storage, &subject.component, options).await?;
@@ -162,12 +163,13 @@ impl World {
         let manifest = self.plugin.manifest();
         let settings = manifest.default_settings();
         self.plugin.limit_counts(tenant, &settings).await?;
-        let grant =
-            Grant::new(&self.config, &self.storage, (&name, tenant), &manifest.name, &settings);
+        let (config, plugin) = (&self.config, manifest.name.as_str());
+        let metrics = Arc::<Metrics>::default();
+        let grant = Grant::new(config, &self.storage, (&name, tenant), plugin, &settings, &metrics);
         let mut grants = Grants::default();
         grants.insert(&name, &manifest.name, grant);
         let tenants = Tenants::everybody_is(caller_of(&name, &manifest.name, &caller.roles));
-        let (metrics, plugins) = (Arc::<Metrics>::default(), vec![Arc::clone(&self.plugin)]);
+        let plugins = vec![Arc::clone(&self.plugin)];
         let ceiling = &self.config.limits.ceiling;
         let generation = Generation::new(ceiling, &metrics, tenants, grants, plugins);
         let generation = generation.map_err(|faults| anyhow::anyhow!(faults.join("\n")))?;

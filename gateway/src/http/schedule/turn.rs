@@ -117,16 +117,19 @@ async fn call(
     let (plugin, operation) = schedule.name();
     let span = tracing::info_span!("schedule", %trace_id, %plugin, %operation, tenant = %name);
     let (at, route) = (Instant::now(), Arc::clone(&schedule.route));
+    let grant = generation.grants.find(&name, &plugin);
+    let grant = grant.expect("it is one of those that have the plugin");
     let calling = async {
         let request = told(schedule, began_at, trace_id)?;
-        let grant = generation.grants.find(&name, &plugin);
-        let grant = grant.expect("it is one of those that have the plugin");
         let limits = grant.limits(&route.operation.limits);
         let options = request::call_options(grant, &limits, &route, None);
-        let ready = Ready { route, request, options, tenant: name.clone() };
+        let ready = Ready { route, request, options };
         Ok(request::run(gateway, ready).await??)
     };
     let answer: Result<plugin::Response, Problem> = calling.instrument(span.clone()).await;
+    if let Err(problem) = &answer {
+        problem.count_breach(&grant.breaches);
+    }
     span.in_scope(|| log(&answer, at))
 }
 

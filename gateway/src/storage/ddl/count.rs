@@ -212,11 +212,12 @@ fn fill(count: &Count, part: &CountPart, dialect: Dialect) -> String {
     let added = columns(count.sums.iter().map(|(_, c)| format!("{c} = c.{c} + excluded.{c}")));
     format!(
         "INSERT INTO {table} AS c (tenant, key{slot}{names}, documents{sum_names}) \
-         SELECT tenant, {key}{slot_value}{by}, count(*){integer}{sums} FROM {of} WHERE {counts} \
+         SELECT tenant, {key}{slot_value}{by}, sum({unit}){integer}{sums} FROM {of} WHERE {counts} \
          GROUP BY tenant{by} ON CONFLICT (tenant, key{slot}) DO UPDATE SET \
          documents = c.documents + excluded.documents{added}",
         table = count.table,
         key = key(part, "", dialect),
+        unit = count.unit.value("", dialect),
         of = part.table,
         counts = counts(part, "", dialect),
     )
@@ -263,8 +264,9 @@ fn postgres_body(count: &Count, part: &CountPart, changes: &[Turn]) -> String {
             let sums =
                 columns(named.map(|(of, (_, name))| format!("{} * ({sign}) AS {name}", value(of))));
             format!(
-                "SELECT tenant, {key} AS key{by}, ({sign}) AS documents{sums} FROM {rows} \
+                "SELECT tenant, {key} AS key{by}, {unit} * ({sign}) AS documents{sums} FROM {rows} \
                  WHERE {counts}",
+                unit = count.unit.value("", Dialect::Postgres),
                 key = key(part, "", Dialect::Postgres),
                 counts = counts(part, "", Dialect::Postgres),
             )
@@ -303,12 +305,9 @@ fn postgres_body(count: &Count, part: &CountPart, changes: &[Turn]) -> String {
     }
 }
 
-/// A transaction that adds no more than this can share a count that is far from its limit.
-const SHARED_ADDITIONS: u32 = 10;
-
 /// Far from the limit, writers share a lock, and what each of them may not see of the others is
-/// bounded: [`SHARED_ADDITIONS`] for each connection of the server. Near it they take turns until
-/// their commits, and each then sees all that the others have done. One that has shared and finds
+/// bounded: [`Unit::shared_additions`] for each connection of the server. Near it they take turns
+/// until their commits, and each then sees all that the others have done. One that has shared and finds
 /// itself near runs again: to wait for the lock while it is held by all is to wait for ever.
 fn postgres_limit(count: &Count, setting: &str, insert: &str) -> String {
     let total = format!(
@@ -326,9 +325,9 @@ fn postgres_limit(count: &Count, setting: &str, insert: &str) -> String {
              ORDER BY tenant DESC LIMIT 1; \
            CONTINUE WHEN coalesce(allowed, 0) <= 0; \
            gate := hashtextextended('{table} ' || r.tenant || ' ' || r.key, 0); \
-           margin := {SHARED_ADDITIONS} * current_setting('max_connections')::int8; \
+           margin := {shared}::int8 * current_setting('max_connections')::int8; \
            {total}; \
-           IF r.added <= {SHARED_ADDITIONS} AND allowed - total > margin THEN \
+           IF r.added <= {shared} AND allowed - total > margin THEN \
              PERFORM pg_advisory_xact_lock_shared(gate); \
              {total}; \
              CONTINUE WHEN allowed - total > margin; \
@@ -343,6 +342,7 @@ fn postgres_limit(count: &Count, setting: &str, insert: &str) -> String {
            END IF; \
          END LOOP; \
          RETURN NULL; END",
+        shared = count.unit.shared_additions(),
         plugin = count.plugin,
         table = count.table,
     )
@@ -354,9 +354,10 @@ fn expired_total(count: &Count) -> String {
     expiring.fold(String::new(), |mut text, part| {
         let _ = write!(
             text,
-            "SELECT count(*) INTO expired FROM {table} WHERE tenant = r.tenant \
+            "SELECT coalesce(sum({unit}), 0) INTO expired FROM {table} WHERE tenant = r.tenant \
              AND expires_at <= {now} AND {counts} \
              AND {key} = r.key; total := total - expired; ",
+            unit = count.unit.value("", Dialect::Postgres),
             now = clock(Dialect::Postgres),
             table = part.table,
             counts = counts(part, "", Dialect::Postgres),
@@ -376,6 +377,7 @@ fn sqlite_triggers(count: &Count, part: &CountPart) -> Vec<String> {
         .map(String::as_str)
         .chain(part.sums.iter().filter_map(Addend::column))
         .chain(part.conditions.iter().map(|one_of| one_of.column.as_str()))
+        .chain(count.unit.column())
         .collect();
     let come = sqlite_come(count, part);
     let gone = sqlite_gone(count, part, Turn::Goes);
@@ -393,7 +395,9 @@ fn sqlite_triggers(count: &Count, part: &CountPart) -> Vec<String> {
         let differs: Vec<String> =
             watched.iter().map(|column| format!("NEW.{column} IS NOT OLD.{column}")).collect();
         let newly = format!(
-            "({new_counts}) AND (NOT ({old_counts}) OR {new} <> {old})",
+            "({new_counts}) AND (NOT ({old_counts}) OR {new} <> {old} OR {more} > {before})",
+            more = count.unit.value("NEW.", Dialect::Sqlite),
+            before = count.unit.value("OLD.", Dialect::Sqlite),
             new = key(part, "NEW.", Dialect::Sqlite),
             old = key(part, "OLD.", Dialect::Sqlite),
         );
@@ -417,8 +421,9 @@ fn sqlite_come(count: &Count, part: &CountPart) -> String {
     let added = columns(count.sums.iter().map(|(_, c)| format!("{c} = {c} + excluded.{c}")));
     format!(
         "INSERT INTO {table} (tenant, key{names}, documents{sum_names}) \
-         SELECT NEW.tenant, {key}{by}, 1{sums} WHERE {counts} \
-         ON CONFLICT (tenant, key) DO UPDATE SET documents = documents + 1{added};",
+         SELECT NEW.tenant, {key}{by}, {unit}{sums} WHERE {counts} ON CONFLICT (tenant, key) \
+         DO UPDATE SET documents = documents + excluded.documents{added};",
+        unit = count.unit.value("NEW.", Dialect::Sqlite),
         table = count.table,
         key = key(part, "NEW.", Dialect::Sqlite),
         counts = counts(part, "NEW.", Dialect::Sqlite),
@@ -435,9 +440,10 @@ fn sqlite_gone(count: &Count, part: &CountPart, turn: Turn) -> String {
         text
     });
     format!(
-        "UPDATE {table} SET documents = documents - 1{taken} \
+        "UPDATE {table} SET documents = documents - {unit}{taken} \
          WHERE tenant = OLD.tenant AND key = {key} AND {counts}; \
          DELETE FROM {table} WHERE tenant = OLD.tenant AND key = {key} AND documents = 0{zero};",
+        unit = count.unit.value("OLD.", Dialect::Sqlite),
         table = count.table,
         counts = counts(part, "OLD.", Dialect::Sqlite),
     )
@@ -451,8 +457,9 @@ fn sqlite_limit(count: &Count, part: &CountPart, when: &str) -> String {
         count.parts.iter().filter(|part| part.expires).fold(String::new(), |mut text, of| {
             let _ = write!(
                 text,
-                " - (SELECT count(*) FROM {table} AS d WHERE d.tenant = c.tenant \
+                " - (SELECT coalesce(sum({unit}), 0) FROM {table} AS d WHERE d.tenant = c.tenant \
              AND d.expires_at <= {now} AND {counts} AND {of_key} = c.key)",
+                unit = count.unit.value("d.", Dialect::Sqlite),
                 table = of.table,
                 now = clock(Dialect::Sqlite),
                 counts = counts(of, "d.", Dialect::Sqlite),

@@ -69,7 +69,7 @@ pub(super) fn classify(error: &tokio_postgres::Error) -> Error {
         // Of the gateway's own functions.
         "LG000" => return of_statement(answer.message()),
         // What the triggers of counts raise.
-        "LG001" => return Error::CountLimit(answer.message().to_owned()),
+        "LG001" => return Error::count_limit(answer.message()),
         _ => {}
     }
     if is_standby(answer) {

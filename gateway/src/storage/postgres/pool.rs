@@ -2,23 +2,28 @@
 //!
 //! bb8 keeps the connections, hands them out and closes old ones. Begin reading at
 //! [`Pool::acquire`], which adds what bb8 lacks: only so many requests wait, none waits beyond its
-//! deadline, and none waits for a database that is known to be gone. A connection that has met an
+//! deadline, none waits for a database that is known to be gone, and tenants have turns, each with
+//! no more than its share. A connection that has met an
 //! error of the connection itself condemns all that are older than the error: they were made to
 //! the same server, and each would fail a request to show it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::super::error::Error;
+use super::super::transaction::Whose;
 use super::circuit::{Circuit, Sink, attend};
 use super::connection::Connection;
 use super::connector::{CONNECT_TIMEOUT, Connector};
+use crate::fair::{Asked, Place, Places, Share};
+use crate::storage::Tenant;
 
 /// Connections to one database, at most so many at a time.
 #[derive(Debug)]
@@ -27,10 +32,10 @@ pub(super) struct Pool {
     kept: bb8::Pool<Manager>,
     circuit: Arc<Circuit>,
     /// One for each connection that is out or waited for. bb8 lets whoever asks at the right
-    /// moment pass those who wait; with these, who came first gets theirs first.
-    permits: Arc<Semaphore>,
-    /// One for each request that may wait.
-    waiting: Semaphore,
+    /// moment pass those who wait; with these, whose turn it is gets theirs first.
+    places: Places<Whose>,
+    /// The most for tenants that may not have them all.
+    shares: ArcSwap<HashMap<Tenant, u32>>,
     /// Ends with the pool.
     _attendant: JoinSet<()>,
 }
@@ -73,18 +78,27 @@ impl Pool {
             options,
             kept,
             circuit,
-            permits: Arc::new(Semaphore::new(options.size as usize)),
-            waiting: Semaphore::new(options.max_waiters as usize),
+            places: Places::new(options.size),
+            shares: ArcSwap::default(),
             _attendant: attendant,
         }
     }
 
+    /// What each tenant may have of it, from now on.
+    pub(super) fn share(&self, shares: HashMap<Tenant, u32>) {
+        self.shares.store(Arc::new(shares));
+    }
+
     /// A clean connection, kept or new.
-    pub(super) async fn acquire(&self, deadline: Instant) -> Result<PooledConnection, Error> {
+    pub(super) async fn acquire(
+        &self,
+        whose: Whose,
+        deadline: Instant,
+    ) -> Result<PooledConnection, Error> {
         if self.circuit.is_down() {
             return Err(Error::Unavailable);
         }
-        let permit = self.permit(deadline).await?;
+        let place = self.place(whose, deadline).await?;
         // Before bb8 is asked, so that no failure is missed.
         let mut refusals = self.circuit.refusals.subscribe();
         let connection = tokio::select! {
@@ -94,27 +108,42 @@ impl Pool {
             }
             _ = refusals.changed() => return Err(refusals.borrow().clone()),
         };
-        Ok(PooledConnection { connection, _permit: permit })
+        Ok(PooledConnection { connection, _place: place })
     }
 
-    /// Those who came first get theirs first.
-    async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Error> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _waiting = self.waiting.try_acquire().map_err(|_full| Error::PoolExhausted)?;
+    /// Tenants have turns, and those of a tenant who came first get theirs first.
+    async fn place(&self, whose: Whose, deadline: Instant) -> Result<Place<Whose>, Error> {
+        let asked = self.places.ask(whose, self.share_of(whose));
+        let mut waiter = match asked.map_err(|_full| Error::PoolExhausted)? {
+            Asked::Now(place) => return Ok(place),
+            Asked::Later(waiter) => waiter,
+        };
         let patience = (Instant::now() + self.options.acquire_timeout).min(deadline);
         tokio::select! {
-            permit = Arc::clone(&self.permits).acquire_owned() => {
-                permit.map_err(|_closed| Error::Unavailable)
-            }
-            () = self.circuit.goes_down() => Err(Error::Unavailable),
-            () = sleep_until(patience) => Err(if patience < deadline {
-                Error::PoolExhausted
-            } else {
-                Error::Timeout
-            }),
+            place = waiter.place() => return Ok(place),
+            () = self.circuit.goes_down() => return Err(Error::Unavailable),
+            () = sleep_until(patience) => {}
         }
+        Err(if waiter.has_all() && self.has_less_than_all(whose) {
+            Error::ConnectionLimit
+        } else if patience < deadline {
+            Error::PoolExhausted
+        } else {
+            Error::Timeout
+        })
+    }
+
+    fn share_of(&self, whose: Whose) -> Share {
+        let most = match whose {
+            Whose::One(tenant) => self.shares.load().get(&tenant).copied(),
+            Whose::Everyone => None,
+        };
+        let most = most.unwrap_or(u32::MAX).min(self.options.size);
+        Share { matter: 0, most, queued: self.options.max_waiters }
+    }
+
+    fn has_less_than_all(&self, whose: Whose) -> bool {
+        self.share_of(whose).most < self.options.size
     }
 
     /// bb8 hands out what it keeps without a look at it. A server that has ended a connection in
@@ -144,14 +173,11 @@ impl Pool {
 
     /// What it holds now.
     pub(super) fn state(&self) -> PoolState {
-        let taken = |of: u32, left: &Semaphore| {
-            of.saturating_sub(u32::try_from(left.available_permits()).unwrap_or(0))
-        };
         PoolState {
             size: self.options.size,
-            in_use: taken(self.options.size, &self.permits),
+            in_use: self.places.held(),
             idle: self.kept.state().idle_connections,
-            waiters: taken(self.options.max_waiters, &self.waiting),
+            waiters: self.places.waiting(),
             down: self.circuit.is_down(),
         }
     }
@@ -222,7 +248,7 @@ impl bb8::ManageConnection for Manager {
 pub(super) struct PooledConnection {
     connection: bb8::PooledConnection<'static, Manager>,
     /// Dropped after the connection is back, so that whoever gets it next finds one.
-    _permit: OwnedSemaphorePermit,
+    _place: Place<Whose>,
 }
 
 impl std::ops::Deref for PooledConnection {

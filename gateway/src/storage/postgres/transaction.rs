@@ -100,7 +100,8 @@ impl Transaction {
         plan: Plan,
         deadline: Instant,
     ) -> Result<SqlRows, Failure> {
-        let mut connection = self.postgres.acquire(deadline).await.map_err(Failure::Answered)?;
+        let mut connection =
+            self.postgres.acquire(self.whose, deadline).await.map_err(Failure::Answered)?;
         connection.mark_dirty();
         match connection.run(query, plan, Some(&self.begin()), deadline).await {
             Ok(Answer { rows, before }) => {
@@ -194,7 +195,7 @@ impl Transaction {
         let text = format!("{}; {sql}", self.begin());
         let mut repeats = 0..1;
         loop {
-            let mut connection = self.postgres.acquire(deadline).await?;
+            let mut connection = self.postgres.acquire(self.whose, deadline).await?;
             connection.mark_dirty();
             match self.control_on(connection, &text, deadline).await {
                 Ok(number) => {

@@ -29,8 +29,9 @@ impl Session {
     ) -> Result<Vec<Document>, Error> {
         self.refuse_in_read()?;
         let schema = Arc::clone(&self.schema);
-        let changed = self.change(&schema, schema.update(statement)?, arguments, limit).await?;
-        Ok(changed.documents)
+        let changed = self.change(&schema, schema.update(statement)?, arguments, limit).await;
+        self.note_size(&changed);
+        Ok(changed?.documents)
     }
 
     /// Run a `delete` statement of the manifest: delete the documents that it selects, at most

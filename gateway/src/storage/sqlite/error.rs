@@ -57,7 +57,7 @@ fn raised(message: &str) -> Error {
     match message.split_once(' ') {
         Some(("loggia-reference", physical_name)) => Error::reference(physical_name),
         Some((LAYOUT_CONSTRAINT, _)) => Error::SchemaDrift,
-        Some(("loggia-limit", setting)) => Error::CountLimit(setting.to_owned()),
+        Some(("loggia-limit", setting)) => Error::count_limit(setting),
         _ => Error::Other(format!("SQLite: {message}")),
     }
 }

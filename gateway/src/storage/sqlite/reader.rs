@@ -1,8 +1,6 @@
 //! The threads that read. Each takes the next turn in the queue when it is free.
 
 use std::path::Path;
-use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rusqlite::Connection;
@@ -12,7 +10,7 @@ use super::super::transaction::TransactionMode;
 use super::connection::{Deadline, open_reader};
 use super::error::classify;
 use super::guard::Guard;
-use super::turn::{Step, Turn, Turns};
+use super::turn::{Step, Turn, Turns, Work};
 use super::value;
 
 /// Reads are short; more threads than cores would only wait for each other.
@@ -20,17 +18,16 @@ const MAX_READERS: usize = 8;
 
 /// Start the threads and give back their queue.
 pub(super) fn start(path: &Path) -> Result<Turns, Error> {
-    let (turns, queue) = Turns::new();
-    let queue = Arc::new(Mutex::new(queue));
+    let (turns, work) = Turns::new();
     for number in 0..threads() {
         let mut connection = open_reader(path)?;
         let deadline = Deadline::watch(&mut connection)?;
         let guard = Guard::watch(&mut connection)?;
         let reader = Reader { connection, deadline, guard };
-        let queue = Arc::clone(&queue);
+        let work = work.clone();
         thread::Builder::new()
             .name(format!("sqlite-reader-{number}"))
-            .spawn(move || read(&reader, &queue))
+            .spawn(move || read(&reader, &work))
             .map_err(|error| Error::Other(format!("a thread for SQLite: {error}")))?;
     }
     Ok(turns)
@@ -47,18 +44,14 @@ struct Reader {
     guard: Guard,
 }
 
-fn read(reader: &Reader, queue: &Mutex<Receiver<Turn>>) {
-    while let Some(turn) = next(queue) {
+fn read(reader: &Reader, work: &Work) {
+    while let Some(turn) = work.next() {
         if turn.mode == TransactionMode::Read {
             run_snapshot(reader, &turn);
         } else if let Ok(step) = turn.steps.recv() {
             run_step(reader, step);
         }
     }
-}
-
-fn next(queue: &Mutex<Receiver<Turn>>) -> Option<Turn> {
-    queue.lock().ok()?.recv().ok()
 }
 
 /// A deferred transaction takes its snapshot with the first read.

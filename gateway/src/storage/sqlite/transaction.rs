@@ -10,13 +10,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
 use super::super::statement::Wall;
-use super::super::transaction::TransactionMode;
+use super::super::transaction::{TransactionMode, Whose};
 use super::Sqlite;
 use super::turn::{Answers, Step};
 
 /// A transaction, or in autocommit mode the right to run reads by themselves.
 pub(crate) struct Transaction {
     sqlite: Arc<Sqlite>,
+    whose: Whose,
     mode: TransactionMode,
     /// Set by the first statement. Dropping it gives the turn up, and the thread rolls back.
     steps: Option<Sender<Step>>,
@@ -25,8 +26,8 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(in super::super) fn new(sqlite: Arc<Sqlite>, mode: TransactionMode) -> Self {
-        Self { sqlite, mode, steps: None, lost: false }
+    pub(in super::super) fn new(sqlite: Arc<Sqlite>, whose: Whose, mode: TransactionMode) -> Self {
+        Self { sqlite, whose, mode, steps: None, lost: false }
     }
 
     /// Run one statement. The first one waits for the turn.
@@ -125,7 +126,7 @@ impl Transaction {
             // The thread has ended the turn, which it does when the transaction was lost.
             Some(steps) => steps.send(step).map_err(|_| Error::Aborted),
             None => {
-                self.steps = Some(self.sqlite.turns(self.mode).take(self.mode, step)?);
+                self.steps = Some(self.sqlite.turns(self.mode).take(self.whose, self.mode, step)?);
                 Ok(())
             }
         }

@@ -1,7 +1,7 @@
 //! A turn: the time in which one request has a connection, and its thread, to itself.
 //!
 //! A request sends its turn into a queue and its statements into the turn. Both ends notice when
-//! the other goes away: a turn whose request is gone is rolled back.
+//! the other goes away: a turn whose request is gone is rolled back. Tenants come in turn.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,9 +13,11 @@ use tokio::time::Instant;
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
 use super::super::statement::Wall;
-use super::super::transaction::TransactionMode;
+use super::super::transaction::{TransactionMode, Whose};
+use crate::fair::Queue;
 
 /// What a request asks of the thread that has its turn.
+#[derive(Debug)]
 pub(super) enum Step {
     /// Run statements one after another, up to the first that fails.
     Run {
@@ -46,6 +48,7 @@ pub(super) enum Step {
 pub(super) type Answers = Result<Vec<SqlRows>, Error>;
 
 /// A turn as the thread sees it.
+#[derive(Debug)]
 pub(super) struct Turn {
     pub(super) mode: TransactionMode,
     pub(super) steps: Receiver<Step>,
@@ -56,25 +59,38 @@ pub(super) struct Turn {
 /// The queue of turns of one thread or of several.
 #[derive(Debug)]
 pub(super) struct Turns {
-    queue: Sender<Turn>,
+    queue: Arc<Queue<Whose, Turn>>,
     open: Arc<AtomicU32>,
     /// Turns that have ended and are not acknowledged before another one ends.
     held: Arc<AtomicU32>,
 }
 
+/// The end of the queue that a thread works off. The last one that is dropped closes the queue.
+#[derive(Clone, Debug)]
+pub(super) struct Work(Arc<Closing>);
+
+#[derive(Debug)]
+struct Closing(Arc<Queue<Whose, Turn>>);
+
 impl Turns {
-    pub(super) fn new() -> (Self, Receiver<Turn>) {
-        let (queue, turns) = mpsc::channel();
-        (Self { queue, open: Arc::default(), held: Arc::default() }, turns)
+    pub(super) fn new() -> (Self, Work) {
+        let queue = Arc::<Queue<_, _>>::default();
+        let work = Work(Arc::new(Closing(Arc::clone(&queue))));
+        (Self { queue, open: Arc::default(), held: Arc::default() }, work)
     }
 
     /// Queue a turn with its first step, and give back the end that further steps go into.
-    pub(super) fn take(&self, mode: TransactionMode, first: Step) -> Result<Sender<Step>, Error> {
+    pub(super) fn take(
+        &self,
+        whose: Whose,
+        mode: TransactionMode,
+        first: Step,
+    ) -> Result<Sender<Step>, Error> {
         let (sender, steps) = mpsc::channel();
         // The receiver is at hand, so neither of these fails but when the thread has ended.
         sender.send(first).map_err(|_| Error::Unavailable)?;
         let turn = Turn { mode, steps, _open: Open::new(&self.open) };
-        self.queue.send(turn).map_err(|_| Error::Unavailable)?;
+        self.queue.push(whose, turn).map_err(|_| Error::Unavailable)?;
         Ok(sender)
     }
 
@@ -95,6 +111,33 @@ impl Turns {
     }
 }
 
+impl Drop for Turns {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl Work {
+    /// Wait for the next turn; `None` when there will be none.
+    pub(super) fn next(&self) -> Option<Turn> {
+        self.0.0.pop()
+    }
+
+    /// The next turn, if one waits.
+    pub(super) fn try_next(&self) -> Option<Turn> {
+        self.0.0.try_pop()
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+        // Whoever waits for these is told by that they are gone.
+        while self.0.try_pop().is_some() {}
+    }
+}
+
+#[derive(Debug)]
 struct Open(Arc<AtomicU32>);
 
 impl Open {

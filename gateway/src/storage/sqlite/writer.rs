@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use super::super::error::Error;
 use super::connection::Deadline;
 use super::error::classify;
 use super::guard::Guard;
-use super::turn::{Step, Turn, Turns};
+use super::turn::{Step, Turn, Turns, Work};
 use super::value;
 use super::version::Versions;
 
@@ -30,15 +29,15 @@ const MAX_GROUP_TURNS: usize = 256;
 pub(super) fn start(mut connection: Connection) -> Result<Turns, Error> {
     let versions = Versions::new(&connection).map_err(|error| classify(&error))?;
     let deadline = Deadline::watch(&mut connection)?;
-    let (turns, queue) = Turns::new();
+    let (turns, work) = Turns::new();
     let held = turns.held();
     let guard = Guard::watch(&mut connection)?;
     let mut writer = Writer { connection, deadline, guard, versions, held };
     thread::Builder::new()
         .name("sqlite-writer".to_owned())
         .spawn(move || {
-            while let Ok(turn) = queue.recv() {
-                writer.group(turn, &queue);
+            while let Some(turn) = work.next() {
+                writer.group(turn, &work);
             }
         })
         .map_err(|error| Error::Other(format!("a thread for SQLite: {error}")))?;
@@ -66,7 +65,7 @@ enum End {
 }
 
 impl Writer {
-    fn group(&mut self, first: Turn, queue: &Receiver<Turn>) {
+    fn group(&mut self, first: Turn, work: &Work) {
         if let Err(error) = self.begin() {
             refuse(&first, &classify(&error));
             return;
@@ -90,7 +89,7 @@ impl Writer {
                 }
             }
             let room = committed.len() < MAX_GROUP_TURNS && began.elapsed() < MAX_GROUP_AGE;
-            next = if room { queue.try_recv().ok() } else { None };
+            next = if room { work.try_next() } else { None };
         }
         acknowledge(committed, &self.commit());
     }

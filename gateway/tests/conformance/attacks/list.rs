@@ -16,9 +16,6 @@ pub(crate) enum Expected {
     Problem(u16, &'static str),
     /// A problem because a limit of this name was hit.
     Limit(u16, &'static str, &'static str),
-    /// A problem because the request's time was over: the plugin's own, or what it had of it to wait
-    /// for another attacker's lock.
-    OutOfTime,
     /// The plugin goes on and tells the error that it got. What it wrote stays.
     Told(&'static str),
     /// The plugin goes on: it has harmed nobody.

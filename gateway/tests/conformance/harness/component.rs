@@ -48,21 +48,12 @@ pub(crate) const STORED: &str = "/v1/by-hand/stored";
 impl Guest {
     /// Serve it, beside what the configuration has already.
     pub(crate) fn serve(&self, config: &mut Config) {
-        config.plugins.insert(NAME.to_owned(), Plugin::at(self.file()));
+        self.serve_declaring(config, &manifest());
     }
 
-    /// The component in a file.
-    fn file(&self) -> PathBuf {
-        let component = self.component();
-        let digest: String =
-            Sha256::digest(&component).iter().map(|b| format!("{b:02x}")).collect();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let path = folder.join(format!("{digest}.wasm"));
-        // Tests beside this one may read the same file.
-        let new = tempfile::NamedTempFile::new_in(folder).unwrap();
-        std::fs::write(&new, component).unwrap();
-        new.persist(&path).unwrap();
-        path
+    /// The same where it declares this.
+    pub(crate) fn serve_declaring(&self, config: &mut Config, manifest: &Value) {
+        config.plugins.insert(NAME.to_owned(), Plugin::at(file(&self.declaring(manifest))));
     }
 
     /// The component's bytes.
@@ -156,6 +147,18 @@ impl Guest {
              world guest {{ include loggia:plugin/plugin@0.1.0; {world} }}\n{WASI}{packages}"
         )
     }
+}
+
+/// A component in a file.
+fn file(component: &[u8]) -> PathBuf {
+    let digest: String = Sha256::digest(component).iter().map(|b| format!("{b:02x}")).collect();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(format!("{digest}.wasm"));
+    // Tests beside this one may read the same file.
+    let new = tempfile::NamedTempFile::new_in(folder).unwrap();
+    std::fs::write(&new, component).unwrap();
+    new.persist(&path).unwrap();
+    path
 }
 
 /// What every guest declares.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use loggia::cli::{Source, Started, start_from};
 use loggia::config::{Config, Plugin};
 use loggia::http::{Gateway, Generation};
+use loggia::metrics::InUse;
 use loggia::plugin::{Cache, CompileBounds, Compiler, Runtime};
 use loggia::storage::{Background, Storage};
 use serde_json::Value;
@@ -150,6 +151,20 @@ impl TestGateway {
     /// Requests that are not answered yet, and connections that they hold.
     pub(crate) fn under_way(&self) -> (u32, u32) {
         (self.gateway.in_calls(), self.gateway.storage().in_use().connections)
+    }
+
+    /// How often a tenant's limit in the plugin `faults` was broken, as the metrics have it.
+    pub(crate) fn counted(&self, tenant: &str, limit: &str) -> u64 {
+        self.counted_in("faults", tenant, limit)
+    }
+
+    /// The same for another plugin.
+    pub(crate) fn counted_in(&self, plugin: &str, tenant: &str, limit: &str) -> u64 {
+        let text = self.gateway.metrics().text(&InUse::default());
+        let labels = format!("{{tenant=\"{tenant}\",plugin=\"{plugin}\",limit=\"{limit}\"}} ");
+        let begin = format!("loggia_limit_exceeded_total{labels}");
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(&begin));
+        lines.next().map_or(0, |number| number.parse().unwrap())
     }
 
     /// Whether it runs on `SQLite`.
