@@ -95,10 +95,10 @@ mod tests {
 
     #[test]
     fn no_key_is_empty_or_too_long() {
-        let longest = Encoding::Base64Url.encode(&[b'a'; MAX_BYTES]);
+        let longest = Encoding::Base64Url.encode([b'a'; MAX_BYTES]);
         assert_eq!(longest.len(), MAX_CHARACTERS as usize);
         assert!(Key::parse(&longest).is_ok());
-        assert!(Key::parse(&Encoding::Base64Url.encode(&[b'a'; MAX_BYTES + 1])).is_err());
+        assert!(Key::parse(&Encoding::Base64Url.encode([b'a'; MAX_BYTES + 1])).is_err());
         assert!(Key::parse("").is_err() && Key::parse("a=").is_err());
     }
 }
