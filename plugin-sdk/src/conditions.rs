@@ -60,6 +60,7 @@ impl Conditions {
     /// document that they share, under the version that was read.
     ///
     /// ```no_run
+    /// use loggia_plugin_sdk::storage::Error;
     /// use loggia_plugin_sdk::{Collection, EntityTag, Failure, Problem, Request, Response, declare};
     ///
     /// declare! { STORAGE:
@@ -74,8 +75,10 @@ impl Conditions {
     ///     let part = CONTACTS.get_json(contact)?.ok_or_else(missing)?;
     ///     let tag = EntityTag::of([(network, root.version), (contact, part.version)]);
     ///     request.conditions().check_tag(Some(&tag))?;
-    ///     let root = NETWORKS.merge_json(network, "{}").when(root.precondition()).run()?;
-    ///     let part = CONTACTS.merge_json(contact, request.text()?).when(part.precondition()).run()?;
+    ///     let root = NETWORKS.merge_json(network, "{}").when(root.precondition());
+    ///     let root = root.run().map_err(Error::or_retry)?;
+    ///     let part = CONTACTS.merge_json(contact, request.text()?).when(part.precondition());
+    ///     let part = part.run().map_err(Error::or_retry)?;
     ///     let tag = EntityTag::of([(network, root.version), (contact, part.version)]);
     ///     Ok(Response::empty(204).etag(tag))
     /// }

@@ -1,4 +1,4 @@
-//! Which write of several could not be applied, as the client that sent them is told.
+//! What a write that could not be applied means: another run, or the place of its item in a batch.
 
 use serde_json::Value;
 
@@ -6,6 +6,34 @@ use super::{Error, Outcome};
 use crate::problem::{Failure, Problem};
 
 impl Error {
+    /// As `Failure::from`, but a failed precondition is a lost race, and so another run of the
+    /// request: for a write that demands what was read before.
+    ///
+    /// ```no_run
+    /// # use loggia_plugin_sdk::storage::Error;
+    /// # use loggia_plugin_sdk::{Collection, Failure, Problem, Request, Response, declare};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Deserialize, Serialize, loggia_plugin_sdk::schemars::JsonSchema)]
+    /// # struct Note { reads: u64 }
+    /// # use loggia_plugin_sdk::schemars;
+    /// # declare! { STORAGE: const NOTES: Collection<Note> = collection("note"); }
+    /// fn read(request: &Request) -> Result<Response, Failure> {
+    ///     let id = request.path("id");
+    ///     let mut note = NOTES.get(id)?.ok_or_else(|| Problem::not_found("there is no such note"))?;
+    ///     note.body.reads += 1;
+    ///     let write = NOTES.replace(id, note.version, &note.body);
+    ///     let written = write.run().map_err(Error::or_retry)?;
+    ///     Ok(Response::serialize(200, &note.body)?.etag(written.version))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn or_retry(self) -> Failure {
+        match self {
+            Self::PreconditionFailed(_) => Failure::Retry,
+            other => other.into(),
+        }
+    }
+
     /// As `Failure::from`, with the place in the request's body of what could not be written:
     /// `place` gets the index of the write among those of [`apply`](super::apply).
     ///
@@ -140,6 +168,13 @@ mod tests {
         let place = |_| unreachable!("no write is at fault");
         assert_eq!(Error::Aborted.pointing(place), Failure::Retry);
         assert_eq!(Error::Timeout.pointing(place), Failure::from(Error::Timeout));
+    }
+
+    #[test]
+    fn a_lost_race_is_another_run() {
+        let mismatch = Mismatch { index: 0, id: "a".to_owned(), found: Some(7) };
+        assert_eq!(Error::PreconditionFailed(mismatch).or_retry(), Failure::Retry);
+        assert_eq!(Error::Timeout.or_retry(), Failure::from(Error::Timeout));
     }
 
     #[test]

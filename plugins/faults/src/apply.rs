@@ -112,14 +112,9 @@ pub(crate) fn increment(request: &Request) -> Result<Response, Failure> {
         Some(version) => COUNTERS.replace(id, version, &counter),
         None => COUNTERS.insert(id, &counter),
     };
-    match write.run() {
-        Ok(written) => {
-            let answer = json!({"amount": counter.amount}).to_string();
-            Ok(Response::json(200, answer).etag(written.version))
-        }
-        Err(Error::PreconditionFailed(_)) => Err(Failure::Retry),
-        Err(error) => Err(error.into()),
-    }
+    let written = write.run().map_err(Error::or_retry)?;
+    let answer = json!({"amount": counter.amount}).to_string();
+    Ok(Response::json(200, answer).etag(written.version))
 }
 
 /// Loses what another request writes between the two calls, where the database lets it.

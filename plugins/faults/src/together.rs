@@ -39,11 +39,8 @@ fn change(request: &Request) -> Result<Response, Failure> {
     let write = |document: &Document<Value>| {
         DOCUMENTS.merge(&document.id, &patch).when(document.precondition()).into()
     };
-    match apply(documents.iter().map(write).collect()) {
-        Ok(_) => Ok(Response::empty(204)),
-        Err(Error::PreconditionFailed(_)) => Err(Failure::Retry),
-        Err(error) => Err(error.into()),
-    }
+    apply(documents.iter().map(write).collect()).map_err(Error::or_retry)?;
+    Ok(Response::empty(204))
 }
 
 fn documents(request: &Request) -> Result<Vec<Document<Value>>, Failure> {
