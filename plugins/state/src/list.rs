@@ -17,28 +17,35 @@ pub(crate) const QUERY_ROUTE: Route =
     Route::get("query-entries", "/entries:query", "Find entries by their metadata.", query).with(
         |operation| {
             let metadata = Param::string().describe("A JSON object that the metadata contains.");
-            operation.required_param("metadata", metadata).pages(&LIST)
+            operation.required_param("metadata", metadata).pages(&QUERY)
         },
     );
 
+/// An entry as clients see it.
+macro_rules! columns {
+    () => {
+        "SELECT key, _version AS version, size, _expires_at AS expires_at, metadata FROM entry"
+    };
+}
+
 declare! { STORAGE:
-    const LIST: Select<Filter<'_>> = select(
-        "list",
-        "SELECT key, _version AS version, size, _expires_at AS expires_at, metadata FROM entry",
-    )
-    .conditions(&["hex >= :from", "hex < :to", "json_contains(metadata, :metadata)"])
-    .orders(&[("key", "hex")]);
+    const LIST: Select<Prefix> = select("list", columns!())
+        .conditions(&["hex >= :from", "hex < :to"])
+        .orders(&[("key", "hex")]);
+
+    const QUERY: Select<Query<'_>> =
+        select("query", concat!(columns!(), " WHERE json_contains(metadata, :metadata)"))
+            .orders(&[("key", "hex")]);
 }
 
 #[derive(Serialize)]
-struct Filter<'a> {
-    from: Option<String>,
-    to: Option<String>,
-    metadata: Option<Json<&'a RawValue>>,
+struct Query<'a> {
+    metadata: Json<&'a RawValue>,
 }
 
 fn list(request: &Request) -> Result<Response, Failure> {
-    page(request, Prefix::parse(request.query("prefix"))?, None)
+    let prefix = Prefix::parse(request.query("prefix"))?;
+    Ok(LIST.page(&prefix, &request.page()?)?.answer())
 }
 
 fn query(request: &Request) -> Result<Response, Failure> {
@@ -49,13 +56,5 @@ fn query(request: &Request) -> Result<Response, Failure> {
             Problem::new(400, "invalid-parameter", "the parameter metadata must be a JSON object")
                 .with("parameter", "metadata")
         })?;
-    page(request, Prefix::default(), Some(Json(metadata)))
-}
-
-fn page(
-    request: &Request,
-    Prefix { from, to }: Prefix,
-    metadata: Option<Json<&RawValue>>,
-) -> Result<Response, Failure> {
-    Ok(LIST.page(&Filter { from, to, metadata }, &request.page()?)?.answer())
+    Ok(QUERY.page(&Query { metadata: Json(metadata) }, &request.page()?)?.answer())
 }

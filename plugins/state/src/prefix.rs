@@ -9,8 +9,8 @@ use serde::Serialize;
 /// The arguments `from` and `to` of statements; neither is given for all keys.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub(crate) struct Prefix {
-    pub(crate) from: Option<String>,
-    pub(crate) to: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
 }
 
 impl Prefix {
