@@ -40,7 +40,7 @@ declare! { STORAGE:
         select("other-checkpoints", "SELECT id, created_at FROM checkpoint WHERE id <> :id")
             .orders(&[("-created_at", "created_at DESC")]);
 
-    /// One document, which each writes that makes a checkpoint: so they take turns.
+    /// One document, which each writes that has made a checkpoint: so they take turns to count.
     const TURN: Collection<Turn> = collection("turn");
 }
 

@@ -202,6 +202,10 @@ async fn a_batch_is_limited(gateway: &TestGateway) {
     let answer = gateway.ask("entries:batchDelete", &json!({"items": gone[..1_000]})).await;
     answer.assert_status(200);
     assert_eq!(gateway.told("count").await, json!({"count": 0}));
+    let value = text(vec![7; 1 << 20]);
+    let large: Vec<Value> =
+        (0..5).map(|n| json!({"key": text(n.to_string()), "value": value})).collect();
+    assert_eq!(items(&put(gateway, json!(large)).await.assert_status(200)).len(), 5);
     for verb in ["batchPut", "batchGet", "batchDelete"] {
         let line = format!("POST {}", route(&format!("entries:{verb}")));
         let answer = announce(gateway, &line, JSON).await;

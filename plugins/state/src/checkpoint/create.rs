@@ -36,9 +36,10 @@ fn create(request: &Request) -> Result<Response, Failure> {
     let New { prefix, label, metadata } = request.json()?;
     let max_checkpoints = Settings::read()?.max_checkpoints;
     let part = ENTRIES_OF.of(&Prefix::parse(prefix.as_deref())?)?;
-    TURN.put("create", &Turn {}).run()?;
     let metadata = metadata.map_or("{}", RawValue::get);
     let made = checkpoint::create("", &label.unwrap_or_default(), metadata, &[part])?;
+    // From here on each sees what those before have made. The copy is not kept waiting for that.
+    TURN.put("create", &Turn {}).run()?;
     delete_oldest(&made.id, max_checkpoints)?;
     let shown = super::find(&made.id)?;
     Ok(Response::json(201, shown.json)
