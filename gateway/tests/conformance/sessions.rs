@@ -1,4 +1,13 @@
-//! chat-sessions over HTTP: the walking skeleton's script, and the version rule under load.
+//! chat-sessions over HTTP: a session by itself, the rule of its version under load, and, in the
+//! folder, each other row of its table of routes.
+
+mod batches;
+mod changes;
+mod filters;
+mod messages;
+mod removal;
+mod values;
+mod versions;
 
 use serde_json::{Value, json};
 
@@ -18,7 +27,7 @@ on_both_databases! {
     two_gateways_share_postgresql_and_not_sqlite,
 }
 
-fn session(id: &str, version: Option<u64>) -> Value {
+pub(super) fn session(id: &str, version: Option<u64>) -> Value {
     let mut session = json!({
         "id": id,
         "state": "active",
@@ -50,7 +59,7 @@ fn session(id: &str, version: Option<u64>) -> Value {
     session
 }
 
-fn path(id: &str) -> String {
+pub(super) fn path(id: &str) -> String {
     format!("/v1/chat-sessions/sessions/{id}")
 }
 
@@ -108,7 +117,7 @@ async fn only_one_of_64_clients_replaces_a_session(gateway: &TestGateway) {
 }
 
 async fn two_creators_of_one_id_do_not_both_succeed(gateway: &TestGateway) {
-    for round in 0..50 {
+    for round in 0..1_000 {
         let one = path(&format!("new-{round}"));
         let body = session(&format!("new-{round}"), Some(1));
         let (a, b) = tokio::join!(gateway.put(&one, &body), gateway.put(&one, &body));
@@ -125,12 +134,12 @@ async fn put_session(gateway: &TestGateway, id: &str, state: &str, updated: &str
     gateway.put(&path(id), &body).await.assert_status(201);
 }
 
-fn ids(page: &Value) -> Vec<String> {
+pub(super) fn ids(page: &Value) -> Vec<String> {
     let items = page["items"].as_array().expect("items");
     items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-async fn list(gateway: &TestGateway, query: &str) -> Value {
+pub(super) async fn list(gateway: &TestGateway, query: &str) -> Value {
     let answer = gateway.get(&format!("/v1/chat-sessions/sessions?{query}")).await;
     answer.assert_status(200).json()
 }
@@ -173,23 +182,26 @@ async fn a_list_is_filtered_ordered_and_paged(gateway: &TestGateway) {
 }
 
 async fn equal_times_are_paged_without_loss_or_repetition(gateway: &TestGateway) {
-    let puts = (0..100).map(|n| async move {
-        put_session(gateway, &format!("tie-{n:03}"), "active", "2026-01-01T00:00:00.000Z").await;
-    });
-    futures_util::future::join_all(puts).await;
+    for hundred in 0..10 {
+        let puts = (0..100).map(|n| async move {
+            let id = format!("tie-{hundred}-{n:02}");
+            put_session(gateway, &id, "active", "2026-01-01T00:00:00.000Z").await;
+        });
+        futures_util::future::join_all(puts).await;
+    }
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = list(gateway, &format!("limit=7{cursor}")).await;
+        let page = list(gateway, &format!("limit=70{cursor}")).await;
         seen.extend(ids(&page));
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,
         }
     }
-    assert_eq!(seen.len(), 100);
+    assert_eq!(seen.len(), 1_000);
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen.len(), 100);
+    assert_eq!(seen.len(), 1_000);
 }
 
 async fn a_cursor_of_another_query_is_refused(gateway: &TestGateway) {

@@ -135,7 +135,8 @@ impl Tenants<'_> {
             if request.has("if-match") && self.heeds_conditions(request) {
                 assert!(!answer.status.is_success(), "{request}: {text}");
             }
-            if request.path.contains("cursor=") {
+            // What the list is of may not be there for who asks.
+            if request.path.contains("cursor=") && answer.status != 404 {
                 answer.assert_problem(400, "invalid-cursor");
             }
         }

@@ -91,6 +91,15 @@ impl<T> Collection<T> {
         Ok(documents.into_iter().next().flatten().map(Document::from_wit))
     }
 
+    /// Read documents with the texts of their bodies: one item for each id, in the same order.
+    ///
+    /// # Errors
+    /// The storage call failed.
+    pub fn get_many_json(&self, ids: &[String]) -> Result<Vec<Option<Document<String>>>, Error> {
+        let documents = storage::get(self.name, ids)?;
+        Ok(documents.into_iter().map(|found| found.map(Document::from_wit)).collect())
+    }
+
     /// Store a body, given as the text of a JSON object.
     pub fn put_json(&self, id: &str, body: impl Into<String>) -> Write<Written> {
         Write::new(self.name, id, Ok(Change::Put(body.into())))
@@ -128,10 +137,8 @@ impl<T: DeserializeOwned> Collection<T> {
     /// # Errors
     /// The storage call failed, or a body is not a `T`.
     pub fn get_many(&self, ids: &[String]) -> Result<Vec<Option<Document<T>>>, Error> {
-        storage::get(self.name, ids)?
-            .into_iter()
-            .map(|found| found.map(|found| Document::from_wit(found).decode()).transpose())
-            .collect()
+        let documents = self.get_many_json(ids)?;
+        documents.into_iter().map(|found| found.map(Document::decode).transpose()).collect()
     }
 }
 

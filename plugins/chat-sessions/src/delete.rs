@@ -4,8 +4,7 @@ use loggia_plugin_sdk::manifest::Mode;
 use loggia_plugin_sdk::storage::{Error, Mismatch};
 use loggia_plugin_sdk::{Failure, Request, Response, Route};
 
-use crate::get::not_found;
-use crate::store::{self, SESSIONS};
+use crate::store::{self, SESSIONS, not_found};
 
 pub(crate) const ROUTE: Route =
     Route::delete("delete-session", "/sessions/{id}", "Delete a session.", delete)

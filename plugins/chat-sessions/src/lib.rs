@@ -1,20 +1,36 @@
-//! Sessions of conversations between users and agents.
+//! Sessions of conversations between users and agents, and a store of values by key.
 //!
-//! A stored document is a record around the client's session, whose text is kept as it was sent:
-//! `{"session": {…}, "agentCount": 2, "turnCount": 7}`. Declared fields point into it, so that a
-//! list reads columns and never a body.
-//!
-//! Each operation has a file of its own, with its route and its handler; `session.rs` says what a session is, and `version.rs`
-//! holds the rule of its version.
+//! `record.rs` says how a session is stored, `session.rs` what one is, and `version.rs` holds the
+//! rule of its version. Each operation has its route and its handler in a file of its own.
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that fails there has failed"))]
+
+mod agents;
+mod batch;
+mod batch_save;
+mod change;
+mod clear;
 mod delete;
+mod fork;
 mod get;
+mod history;
+mod kv;
 mod list;
+mod messages;
+mod patch;
 mod put;
+mod record;
 mod session;
+mod settings;
 mod shape;
+mod stats;
 mod store;
+mod transition;
+mod trim;
+mod upgrade;
 mod version;
+mod versions;
+mod write;
 
 use loggia_plugin_sdk::manifest::Manifest;
 use loggia_plugin_sdk::{Plugin, Route};
@@ -24,13 +40,49 @@ struct ChatSessions;
 loggia_plugin_sdk::export!(ChatSessions);
 
 impl Plugin for ChatSessions {
-    const ROUTES: &'static [Route] = &[put::ROUTE, get::ROUTE, delete::ROUTE, list::ROUTE];
+    const ROUTES: &'static [Route] = &[
+        put::ROUTE,
+        get::ROUTE,
+        patch::ROUTE,
+        delete::ROUTE,
+        list::ROUTE,
+        batch_save::ROUTE,
+        batch::GET_ROUTE,
+        batch::DELETE_ROUTE,
+        clear::CLEAR_ROUTE,
+        clear::CLEANUP_ROUTE,
+        messages::ROUTE,
+        history::ROUTE,
+        agents::ROUTE,
+        transition::ROUTE,
+        trim::ROUTE,
+        fork::ROUTE,
+        versions::LIST_ROUTE,
+        versions::GET_ROUTE,
+        kv::PUT_ROUTE,
+        kv::GET_ROUTE,
+        kv::DELETE_ROUTE,
+        kv::LIST_ROUTE,
+        stats::ROUTE,
+    ];
 
     fn manifest() -> Manifest {
         let summary = "Sessions of conversations between users and agents.";
-        Manifest::new("chat-sessions", env!("CARGO_PKG_VERSION"), summary)
+        let manifest = Manifest::new("chat-sessions", env!("CARGO_PKG_VERSION"), summary)
             .storage(store::STORAGE)
             .storage(list::STORAGE)
+            .storage(messages::STORAGE)
+            .storage(versions::STORAGE)
+            .storage(clear::STORAGE)
+            .storage(kv::STORAGE)
+            .storage(stats::STORAGE)
+            .settings::<settings::Settings>()
+            .schedule(clear::schedule());
+        stats::counts().into_iter().fold(manifest, Manifest::count)
+    }
+
+    fn upgrade(collection: &str, from: u32, body: &str) -> Result<String, String> {
+        upgrade::upgrade(collection, from, body)
     }
 }
 

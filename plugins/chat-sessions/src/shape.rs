@@ -14,19 +14,25 @@ pub(crate) struct Text;
 /// Any object.
 pub(crate) type Object = Map<IgnoredAny>;
 
-/// An array of `T`, counted.
+/// An array of `T`.
 #[derive(Debug)]
-pub(crate) struct List<T> {
-    pub(crate) count: usize,
-    items: PhantomData<T>,
-}
+pub(crate) struct List<T>(PhantomData<T>);
 
-/// An object whose values are all `T`, counted.
+/// An object whose values are all `T`.
 #[derive(Debug)]
-pub(crate) struct Map<T> {
-    pub(crate) count: usize,
+pub(crate) struct Map<T>(PhantomData<T>);
+
+/// An object whose values are all `T`, with the names of its members.
+#[derive(Debug)]
+pub(crate) struct Names<T> {
+    pub(crate) names: Vec<String>,
     values: PhantomData<T>,
 }
+
+/// An array of text, kept.
+#[derive(Debug, serde::Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Texts(pub(crate) Vec<String>);
 
 /// An object with the members of `T`. A derived `Deserialize` alone would take an array as well.
 #[derive(Debug)]
@@ -56,6 +62,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Record<T> {
     }
 }
 
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Names<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(NamesVisitor(PhantomData))
+    }
+}
+
 struct TextVisitor;
 
 impl Visitor<'_> for TextVisitor {
@@ -80,11 +92,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<List<T>, A::Error> {
-        let mut count = 0;
-        while items.next_element::<T>()?.is_some() {
-            count += 1;
-        }
-        Ok(List { count, items: PhantomData })
+        while items.next_element::<T>()?.is_some() {}
+        Ok(List(PhantomData))
     }
 }
 
@@ -98,11 +107,26 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for MapVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Map<T>, A::Error> {
-        let mut count = 0;
-        while members.next_entry::<Text, T>()?.is_some() {
-            count += 1;
+        while members.next_entry::<Text, T>()?.is_some() {}
+        Ok(Map(PhantomData))
+    }
+}
+
+struct NamesVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for NamesVisitor<T> {
+    type Value = Names<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Names<T>, A::Error> {
+        let mut names = Vec::new();
+        while let Some((name, _)) = members.next_entry::<String, T>()? {
+            names.push(name);
         }
-        Ok(Map { count, values: PhantomData })
+        Ok(Names { names, values: PhantomData })
     }
 }
 

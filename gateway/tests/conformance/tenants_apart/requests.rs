@@ -107,12 +107,14 @@ fn of_operation(operation: &OperationDeclaration, case: &Case, known: &Known) ->
         requests.push(request);
     }
     if operation.params.contains_key("cursor") {
-        let cursors = known.cursors.iter();
-        requests.extend(cursors.map(|cursor| {
+        for (path, cursor) in paths(operation, known)
+            .iter()
+            .flat_map(|path| known.cursors.iter().map(move |cursor| (path, cursor)))
+        {
             let cursor = utf8_percent_encode(cursor, NON_ALPHANUMERIC);
-            let path = format!("{}?{}&cursor={cursor}", operation.path, query.join("&"));
-            Request::new(&operation.method, &path)
-        }));
+            let path = format!("{path}?{}&cursor={cursor}", query.join("&"));
+            requests.push(Request::new(&operation.method, &path));
+        }
     }
     requests
 }

@@ -15,11 +15,16 @@ pub(super) fn explain(text: &str, fault: &serde_json::Error) -> Problem {
         let detail = format!("a session has no such member: {}", unknown.join(", "));
         return Problem::new(400, "unknown-member", detail).with("members", unknown);
     }
+    misshapen(text, fault)
+}
+
+/// The same for the text of a part of a session, whose members are open.
+pub(crate) fn misshapen(text: &str, fault: &serde_json::Error) -> Problem {
     invalid(&place::pointer(text, place::offset(text, fault)), &fault.to_string())
 }
 
 /// A member is not what it must be.
-pub(super) fn invalid(pointer: &str, detail: &str) -> Problem {
+pub(crate) fn invalid(pointer: &str, detail: &str) -> Problem {
     Problem::new(422, "invalid-session", detail).with("pointer", pointer)
 }
 
@@ -34,7 +39,7 @@ mod tests {
     use crate::session::Session;
 
     fn check(text: &str, status: u16, pointer: &str) {
-        let Err(problem) = Session::parse_text(text, "a") else { panic!("{text} was taken") };
+        let Err(problem) = Session::parse(text, "a") else { panic!("{text} was taken") };
         assert_eq!(problem.status, status, "{text}: {problem:?}");
         assert_eq!(problem.extensions["pointer"], pointer, "{text}: {problem:?}");
     }
@@ -57,7 +62,7 @@ mod tests {
     #[test]
     fn unknown_members_are_all_named() {
         let text = r#"{"state": 1, "b/c": 1, "State": 2}"#;
-        let Err(problem) = Session::parse_text(text, "a") else { panic!("it was taken") };
+        let Err(problem) = Session::parse(text, "a") else { panic!("it was taken") };
         assert_eq!((problem.status, problem.code.as_str()), (400, "unknown-member"));
         assert_eq!(problem.extensions["members"], serde_json::json!(["State", "b/c"]));
     }
@@ -140,7 +145,7 @@ mod tests {
             }],
             "metadata": {"userId": "u", "tags": ["t"], "title": null, "open": {}}
         }"#;
-        assert!(Session::parse_text(text, "a").is_ok());
+        assert!(Session::parse(text, "a").is_ok());
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::num::NonZeroU64;
 
 use loggia_plugin_sdk::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, Visitor};
 
-use crate::shape::{List, Map, Object, Record, Text};
+use crate::shape::{List, Map, Names, Object, Record, Text, Texts};
 
 /// The states that a session can be in.
 pub(crate) const STATES: [&str; 5] =
@@ -43,10 +43,11 @@ pub(super) struct Members<'a> {
     pub(super) created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "filled_in")]
     pub(super) updated_at: Option<Timestamp>,
-    expires_at: Option<Timestamp>,
-    agent_ids: Option<List<Text>>,
-    agent_states: Option<Map<Record<AgentState>>>,
-    conversation_history: Option<List<Record<Turn>>>,
+    #[serde(default, deserialize_with = "filled_in")]
+    expires_at: Option<Option<Timestamp>>,
+    agent_ids: Option<Texts>,
+    agent_states: Option<Names<Record<AgentState>>>,
+    conversation_history: Option<List<Record<StoredTurn>>>,
     shared_context: Option<Object>,
     metadata: Option<Record<Metadata>>,
     #[serde(default, deserialize_with = "filled_in")]
@@ -56,10 +57,10 @@ pub(super) struct Members<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only the shape is checked")]
-struct AgentState {
+pub(crate) struct AgentState {
     config: Option<Object>,
     context: Option<Record<Context>>,
-    message_history: Option<List<Record<Turn>>>,
+    message_history: Option<List<Record<StoredTurn>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,13 +76,26 @@ struct ContextField {
     trimmable: Option<bool>,
 }
 
+/// A turn of a stored session.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only the shape is checked")]
-struct Turn {
+struct StoredTurn {
     sequence: i64,
     timestamp: Option<Timestamp>,
     user_message: Option<Text>,
+    agent_responses: Option<List<Record<AgentResponse>>>,
+}
+
+/// A turn that is appended: the plugin numbers it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Turn {
+    pub(crate) sequence: Option<IgnoredAny>,
+    pub(crate) timestamp: Option<Timestamp>,
+    #[expect(dead_code, reason = "only the shape is checked")]
+    user_message: Option<Text>,
+    #[expect(dead_code, reason = "only the shape is checked")]
     agent_responses: Option<List<Record<AgentResponse>>>,
 }
 
@@ -106,12 +120,25 @@ struct Metadata {
 impl Members<'_> {
     /// How many agents take part: those that are listed, else those that have a state.
     pub(super) fn agent_count(&self) -> usize {
-        let listed = self.agent_ids.as_ref().map(|ids| ids.count);
-        listed.or(self.agent_states.as_ref().map(|states| states.count)).unwrap_or(0)
+        let listed = self.agent_ids.as_ref().map(|ids| ids.0.len());
+        listed.or(self.agent_states.as_ref().map(|states| states.names.len())).unwrap_or(0)
     }
 
-    pub(super) fn turn_count(&self) -> usize {
-        self.conversation_history.as_ref().map_or(0, |turns| turns.count)
+    /// Who takes part: those that are listed, and those that have a state.
+    pub(super) fn agents(&self) -> Vec<String> {
+        let mut agents = self.agent_ids.as_ref().map_or_else(Vec::new, |ids| ids.0.clone());
+        let states = self.agent_states.as_ref().map_or(&[][..], |states| &states.names);
+        for name in states {
+            if !agents.contains(name) {
+                agents.push(name.clone());
+            }
+        }
+        agents
+    }
+
+    /// Whether the client says when it expires; null is never.
+    pub(super) fn has_expiry(&self) -> bool {
+        self.expires_at.is_some()
     }
 }
 

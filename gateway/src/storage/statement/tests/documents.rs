@@ -114,15 +114,19 @@ fn an_update_picks_under_locks_and_writes_by_the_key() {
 }
 
 #[test]
-fn a_delete_on_sqlite_is_one_statement() {
+fn a_delete_on_sqlite_picks_ids_and_then_deletes_them() {
     let declaration = json!({"name": "d", "delete": "edge", "where": ["cost > :cost"]});
     let declaration = serde_json::from_value(declaration).expect("the declaration is right");
     let delete = Delete::compile(&declaration, Catalog::of(&collections())).expect("it is right");
     assert_eq!(
         delete.render(Dialect::Sqlite, &[false]).sql,
-        "DELETE FROM \"test__edge\" AS \"t0\" WHERE \"t0\".\"rid\" IN (SELECT \"t0\".\"rid\" \
-         FROM \"test__edge\" AS \"t0\" WHERE \"t0\".\"tenant\" = ?1 \
-         ORDER BY \"t0\".\"id\" LIMIT ?2) RETURNING 1"
+        "SELECT \"t0\".\"id\" FROM \"test__edge\" AS \"t0\" WHERE \"t0\".\"tenant\" = ?1 \
+         ORDER BY \"t0\".\"id\" LIMIT ?2"
+    );
+    assert_eq!(
+        delete.render_change().sql,
+        "DELETE FROM \"test__edge\" AS \"t0\" WHERE \"t0\".\"tenant\" = ?1 \
+         AND \"t0\".\"id\" IN (SELECT value FROM json_each(?2))"
     );
     assert!(!delete.parameters()[0].required);
 }
