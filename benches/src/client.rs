@@ -30,8 +30,9 @@ pub struct Answer<'a> {
     pub body: &'a [u8],
 }
 
-/// Any answer of these benchmarks has room in it.
+/// Most answers have room in it; it grows for one that has not, up to the larger size.
 const BUFFER_BYTES: usize = 16 << 10;
+const MAX_BUFFER_BYTES: usize = 64 << 20;
 
 impl Connection {
     /// Connect.
@@ -88,6 +89,9 @@ impl Connection {
     }
 
     async fn read_more(&mut self) -> Result<()> {
+        if self.filled == self.buffer.len() && self.filled < MAX_BUFFER_BYTES {
+            self.buffer.resize(2 * self.filled, 0);
+        }
         match self.stream.read(&mut self.buffer[self.filled..]).await? {
             0 => bail!("the server closed the connection, or its answer is too long"),
             read => self.filled += read,

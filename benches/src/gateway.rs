@@ -1,4 +1,4 @@
-//! The gateway as the benchmarks configure it: the defaults, and one plugin.
+//! The gateway as the benchmarks configure it: the defaults, and the plugins that are measured.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,13 +16,20 @@ const PLUGIN: &str = "faults";
 pub(crate) const ACQUIRE_TIMEOUT_MS: u64 = 10_000;
 pub(crate) const REQUEST_TIMEOUT_MS: u64 = 20_000;
 
+/// The plugins that people use, whose own workloads are replayed.
+pub(crate) const IN_USE: [&str; 2] = ["chat-sessions", "state"];
+
 /// The component of the plugin.
 ///
 /// # Errors
 /// It was not built.
 pub fn component() -> Result<PathBuf> {
+    component_of(PLUGIN)
+}
+
+fn component_of(name: &str) -> Result<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let path = root.join(format!("plugins/{PLUGIN}.wasm"));
+    let path = root.join(format!("plugins/{name}.wasm"));
     ensure!(path.exists(), "{} is missing; run `cargo xtask plugins`", path.display());
     Ok(path)
 }
@@ -49,6 +56,10 @@ pub fn runtime() -> Result<Runtime> {
 /// # Errors
 /// The plugin was not built.
 pub fn configuration(url: &str, isolation: Isolation) -> Result<Config> {
+    serving(url, isolation, &[PLUGIN])
+}
+
+pub(crate) fn serving(url: &str, isolation: Isolation, plugins: &[&str]) -> Result<Config> {
     let mut configuration = Config::default();
     configuration.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     configuration.server.admin_listen = configuration.server.listen;
@@ -58,8 +69,10 @@ pub fn configuration(url: &str, isolation: Isolation) -> Result<Config> {
     configuration.limits.request_ms = REQUEST_TIMEOUT_MS;
     // There is one tenant, and what it is compared with has all connections, too.
     configuration.limits.connections = configuration.storage.pool_size;
-    let plugin = Plugin { isolation, ..Plugin::at(component()?) };
-    configuration.plugins.insert(PLUGIN.to_owned(), plugin);
+    for name in plugins {
+        let plugin = Plugin { isolation, ..Plugin::at(component_of(name)?) };
+        configuration.plugins.insert((*name).to_owned(), plugin);
+    }
     Ok(configuration)
 }
 

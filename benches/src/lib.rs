@@ -15,4 +15,5 @@ pub mod document;
 pub mod gateway;
 pub mod load;
 pub mod native;
+pub mod replay;
 pub mod server;

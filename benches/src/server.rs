@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use loggia::config::Isolation;
+use loggia::config::{Config, Isolation};
 use tokio::sync::oneshot;
 
 use crate::{gateway, native};
@@ -25,10 +25,12 @@ pub enum Kind {
     Warm,
     /// The gateway, with a fresh instance for each request.
     Fresh,
+    /// The gateway with the plugins that people use.
+    InUse,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Native, Self::Warm, Self::Fresh];
+    const ALL: [Self; 4] = [Self::Native, Self::Warm, Self::Fresh, Self::InUse];
 
     /// As tables and benchmarks call it.
     #[must_use]
@@ -37,6 +39,7 @@ impl Kind {
             Self::Native => "native",
             Self::Warm => "plugin warm",
             Self::Fresh => "plugin fresh",
+            Self::InUse => "plugins in use",
         }
     }
 }
@@ -125,15 +128,16 @@ fn serve(name: &str) -> Result<()> {
     let started = |address| println!("{address}");
     // As `loggia serve` does it.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let gateway = |isolation| {
+    let gateway = |configuration: Result<Config>| {
         loggia::telemetry::init();
-        let configuration = gateway::configuration(&url, isolation)?;
+        let configuration = configuration?;
         runtime.block_on(gateway::serve(&configuration, started, end_of_input()))
     };
     match kind.context("no such server")? {
         Kind::Native => runtime.block_on(native::serve(&url, POOL_SIZE, started, end_of_input())),
-        Kind::Warm => gateway(Isolation::Tenant),
-        Kind::Fresh => gateway(Isolation::Request),
+        Kind::Warm => gateway(gateway::configuration(&url, Isolation::Tenant)),
+        Kind::Fresh => gateway(gateway::configuration(&url, Isolation::Request)),
+        Kind::InUse => gateway(gateway::serving(&url, Isolation::Tenant, &gateway::IN_USE)),
     }
 }
 

@@ -1,20 +1,20 @@
 //! `GET /sessions/{id}`: the whole session, or a part of its history.
 
-use loggia_plugin_sdk::manifest::Param;
+use loggia_plugin_sdk::manifest::{Mode, Param};
 use loggia_plugin_sdk::{Failure, Problem, Request, Response, Route, Timestamp, settings};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::record::{Part, Record, corrupt};
 use crate::settings::Settings;
-use crate::store::{SESSIONS, id, not_found};
+use crate::store::{SESSIONS, find, id, not_found};
 
 pub(crate) const ROUTE: Route = Route::get("get-session", "/sessions/{id}", "Read a session.", get)
     .with(|operation| {
         let history = Param::string()
             .keyword("pattern", json!("^(none|last:[0-9]{1,9})$"))
             .describe("none, or last:N for the last N turns.");
-        operation.param("id", id()).param("history", history)
+        operation.mode(Mode::Autocommit).param("id", id()).param("history", history)
     });
 
 fn get(request: &Request) -> Result<Response, Failure> {
@@ -22,10 +22,13 @@ fn get(request: &Request) -> Result<Response, Failure> {
     let document = SESSIONS.get_json(id)?.ok_or_else(not_found)?;
     let record = Record::parse(&document.body)?;
     check_expiry(request, &record)?;
-    let text = match request.query("history") {
-        None => record.whole(id)?,
-        Some(history) => record.with_history(id, part(history))?,
-    };
+    let text = record.with_history(id, request.query("history").map_or(Part::All, part));
+    // Most sessions are read in one call, which needs no transaction around it. What lies in chunks
+    // belongs to the session only if that is still the same.
+    if record.chunks() > 0 && find(id)?.is_none_or(|now| now.revision != document.version) {
+        return Err(Failure::Retry);
+    }
+    let text = text?;
     Ok(Response::json(200, text).etag(document.version))
 }
 
