@@ -30,11 +30,15 @@ pub enum Encoding {
     Base64Url,
 }
 
+const PART_BYTES: usize = 3 << 20;
+
 impl Encoding {
     /// The bytes as text.
     #[must_use]
     pub fn encode(self, bytes: impl AsRef<[u8]>) -> String {
-        self.table().encode(bytes.as_ref())
+        // The table takes no more than 8 MiB where addresses have 32 bits. Parts of a multiple of three
+        // bytes have no padding, so their texts are one text.
+        bytes.as_ref().chunks(PART_BYTES).map(|part| self.table().encode(part)).collect()
     }
 
     /// The bytes of a text.
@@ -97,6 +101,14 @@ impl From<InvalidEncoding> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_bytes_are_one_text() {
+        let bytes: Vec<u8> = (0..=250).cycle().take(2 * PART_BYTES + 1).collect();
+        for encoding in [Encoding::Hex, Encoding::Base64, Encoding::Base64Url] {
+            assert_eq!(encoding.encode(&bytes), encoding.table().encode(&bytes));
+        }
+    }
 
     #[test]
     fn every_byte_survives() {

@@ -295,6 +295,7 @@ mod tests {
                     .body_bytes(10)
                     .document_bytes(20)
                     .response_bytes(30)
+                    .documents_written(35)
                     .request_ms(40),
             )
             .schema("note", json!({"type": "object"}))
@@ -395,7 +396,7 @@ mod tests {
                     "204": {"description": "It is there."},
                 },
                 "limits": {
-                    "body_bytes": 10, "document_bytes": 20, "response_bytes": 30, "request_ms": 40,
+                    "body_bytes": 10, "document_bytes": 20, "response_bytes": 30, "documents_written": 35, "request_ms": 40,
                 },
             }],
             "schedules": [

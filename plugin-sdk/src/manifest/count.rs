@@ -63,7 +63,8 @@ impl Count {
         self
     }
 
-    /// Add up this integer field.
+    /// Add up this integer field. `_written` and `_deleted` add up what happens to documents, and
+    /// never fall: statements read them as `written` and `deleted`.
     #[must_use]
     pub fn sum(mut self, field: &str) -> Self {
         self.sum.push(field.to_owned());

@@ -208,6 +208,12 @@ impl Operation {
         self.limit("response_bytes", bytes)
     }
 
+    /// Ask for this many documents to write in a request, where the default limit is too low.
+    #[must_use]
+    pub fn documents_written(self, documents: u64) -> Self {
+        self.limit("documents_written", documents)
+    }
+
     /// Ask for this many milliseconds for the whole request.
     #[must_use]
     pub fn request_ms(self, milliseconds: u64) -> Self {

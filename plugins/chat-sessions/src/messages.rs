@@ -159,7 +159,7 @@ mod tests {
         for (body, pointer) in [
             (r#"{"sequence":1}"#, "/sequence"),
             (r#"{"userMessage":1}"#, "/userMessage"),
-            (r#"{"agentResponses":[{"agentId":"a"}]}"#, "/agentResponses/0/response"),
+            (r#"{"agentResponses":[{"agentId":"a"}]}"#, "/agentResponses/0"),
             ("[]", ""),
         ] {
             let problem = check(body).expect_err(body);
