@@ -67,8 +67,6 @@ pub(crate) fn serving(url: &str, isolation: Isolation, plugins: &[&str]) -> Resu
     configuration.server.schedules = false;
     configuration.storage.acquire_timeout_ms = ACQUIRE_TIMEOUT_MS;
     configuration.limits.request_ms = REQUEST_TIMEOUT_MS;
-    // There is one tenant, and what it is compared with has all connections, too.
-    configuration.limits.connections = configuration.storage.pool_size;
     for name in plugins {
         let plugin = Plugin { isolation, ..Plugin::at(component_of(name)?) };
         configuration.plugins.insert((*name).to_owned(), plugin);

@@ -127,11 +127,17 @@ pub(super) async fn connections(
     config: &Config,
     storage: &Storage,
 ) -> anyhow::Result<HashMap<storage::Tenant, u32>> {
+    // Without tenants nobody else wants one.
+    let usual = if config.tenants.is_empty() {
+        config.limits.connections.max(config.storage.pool_size)
+    } else {
+        config.limits.connections
+    };
     let mut connections = HashMap::new();
     for name in tenant_names(config) {
         let most = config.tenants.get(name).and_then(|tenant| tenant.limits.connections);
         let tenant = storage.tenant(name).await.context("the database")?;
-        connections.insert(tenant, most.unwrap_or(config.limits.connections));
+        connections.insert(tenant, most.unwrap_or(usual));
     }
     Ok(connections)
 }

@@ -81,7 +81,8 @@ limits! {
     queued_requests: u32 = 2_000,
     /// Requests that wait for a change at a time; they hold nothing meanwhile.
     waiting_requests: usize = 5_000,
-    /// Connections of the pool at a time, of the tenant in all plugins.
+    /// Connections of the pool at a time, of the tenant in all plugins. Where no tenant is
+    /// configured there is only one, which has them all.
     connections: u32 = 5,
     /// Requests in a second; 0 for no limit.
     requests_per_second: u32 = 0,

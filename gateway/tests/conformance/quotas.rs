@@ -319,3 +319,23 @@ async fn a_tenant_has_no_more_connections_than_its_limit() {
     };
     tokio::join!(join_all((0..2).map(|_| one.post(&path))), put);
 }
+
+fn alone(config: &mut Config) {
+    patient(config);
+    config.limits.guest_cpu_ms = 3_000;
+    config.limits.request_ms = 6_000;
+}
+
+/// More than the limit of one tenant among others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_tenants_one_has_all_connections() {
+    let gateway = TestGateway::start(Database::postgres().await, alone).await;
+    let path = route("loop");
+    let loops = join_all((0..8).map(|_| gateway.post(&path)));
+    let all = until(|| gateway.under_way().1 == 8);
+    let (answers, ()) = tokio::join!(loops, all);
+    // They compute, or wait for the document of one that does, and none for a connection.
+    for answer in answers {
+        assert_eq!(answer.status, 504, "{answer:?}");
+    }
+}

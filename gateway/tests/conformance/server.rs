@@ -44,7 +44,7 @@ async fn an_unknown_route_is_a_problem(gateway: &TestGateway) {
 async fn a_wrong_method_is_told_the_right_ones(gateway: &TestGateway) {
     let answer = gateway.post(&format!("{SESSIONS}/s")).await;
     answer.assert_problem(405, "method-not-allowed");
-    assert_eq!(answer.header("allow"), Some("DELETE, GET, PUT, HEAD, OPTIONS"));
+    assert_eq!(answer.header("allow"), Some("DELETE, GET, PATCH, PUT, HEAD, OPTIONS"));
 }
 
 async fn options_lists_the_methods(gateway: &TestGateway) {

@@ -5,6 +5,7 @@ mod batches;
 mod changes;
 mod filters;
 mod messages;
+mod refusals;
 mod removal;
 mod values;
 mod versions;

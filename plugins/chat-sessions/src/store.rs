@@ -49,7 +49,6 @@ fn session(session: manifest::Collection) -> manifest::Collection {
         .index("by_created", &["-created"])
         .index("by_state", &["state", "-updated"])
         .index("by_user", &["user_id", "-updated"])
-        .index("by_expiry", &["expires_on"])
         .contains_index("by_tags", "tags")
         .contains_index("by_agents", "agents")
         .search_index(
