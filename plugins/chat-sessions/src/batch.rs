@@ -1,5 +1,7 @@
 //! `POST /sessions:batchGet` and `:batchDelete`.
 
+use std::collections::HashSet;
+
 use loggia_plugin_sdk::manifest::Role;
 use loggia_plugin_sdk::schemars::{self, JsonSchema};
 use loggia_plugin_sdk::storage::Outcome;
@@ -32,11 +34,10 @@ struct Body {
 
 /// Each id once, in the order of the request.
 fn ids(request: &Request) -> Result<Vec<String>, Failure> {
-    let Body { ids } = request.json()?;
-    let mut once: Vec<String> = Vec::with_capacity(ids.len());
-    let mut seen = std::collections::HashSet::new();
-    once.extend(ids.into_iter().filter(|id| seen.insert(id.clone())));
-    Ok(once)
+    let Body { mut ids } = request.json()?;
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
+    Ok(ids)
 }
 
 fn get(request: &Request) -> Result<Response, Failure> {

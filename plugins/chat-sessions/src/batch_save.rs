@@ -1,11 +1,11 @@
 //! `POST /sessions:batchSave`: several sessions under the rule of their versions, all or none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use loggia_plugin_sdk::manifest::Mode;
 use loggia_plugin_sdk::storage::Error;
 use loggia_plugin_sdk::{
-    Conditions, Failure, Precondition, Problem, Request, Response, Route, apply, settings,
+    Conditions, Failure, Precondition, Problem, Request, Response, Route, Write, apply, settings,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -74,7 +74,7 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn parse(sessions: &[&'a RawValue]) -> Result<Self, Problem> {
         let mut items: Vec<(String, Session<'a>)> = Vec::with_capacity(sessions.len());
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for (place, session) in sessions.iter().enumerate() {
             let text = session.get();
             let id = match serde_json::from_str::<Named>(text) {
@@ -99,7 +99,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Each with the place of its session.
-    fn writes(&self, request: &Request) -> Result<Vec<(usize, loggia_plugin_sdk::Write)>, Failure> {
+    fn writes(&self, request: &Request) -> Result<Vec<(usize, Write)>, Failure> {
         let settings: Settings = settings()?;
         let ids: Vec<&str> = self.items.iter().map(|(id, _)| id.as_str()).collect();
         let stored: HashMap<String, Stored> =
@@ -115,7 +115,7 @@ impl<'a> Batch<'a> {
                 .map_or(Precondition::Absent, |stored| Precondition::Version(stored.revision));
             let chunks = stored.map_or(0, Stored::chunks);
             let mut all = write::writes(id, &made, chunks, precondition);
-            all.extend(versions::of_made(request, id, version, &made, &settings)?);
+            all.extend(versions::of_made(id, version, &made, &settings)?);
             writes.extend(all.into_iter().map(|write| (place, write)));
         }
         Ok(writes)

@@ -60,7 +60,7 @@ impl<'a> Change<'a> {
         write::check_size(made.bytes, &settings)?;
         let precondition = Precondition::Version(self.revision);
         let mut writes = write::writes(self.id, &made, chunks, precondition);
-        writes.extend(versions::of_made(self.request, self.id, version, &made, &settings)?);
+        writes.extend(versions::of_made(self.id, version, &made, &settings)?);
         let written = write::run(writes)?.ok_or(Failure::Retry)?;
         Ok(Response::serialize(200, &answer(version))?.etag(written.version))
     }

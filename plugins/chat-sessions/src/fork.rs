@@ -47,7 +47,7 @@ fn fork(request: &Request) -> Result<Response, Failure> {
     let (session, settings) = (Session::parse(&text, &id)?, settings::<Settings>()?);
     let made = make(request, &id, &session, &settings, 1, None)?;
     let mut writes = write::writes(&id, &made, 0, Precondition::Absent);
-    writes.extend(versions::of_made(request, &id, 1, &made, &settings)?);
+    writes.extend(versions::of_made(&id, 1, &made, &settings)?);
     match write::run(writes)? {
         Some(written) => Ok(write::answer(201, &id, 1, written)),
         None => Err(Problem::new(409, "already-exists", "there is a session with this id").into()),

@@ -9,7 +9,7 @@ use loggia_plugin_sdk::{
     Document, Failure, Precondition, Request, Response, Route, Timestamp, Update, Version, declare,
     settings,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::record::{Chunk, Record, corrupt, inside};
@@ -122,7 +122,7 @@ fn add(record: &Record<'_>, id: &str, turn: &str) -> Result<(), Failure> {
 }
 
 fn version(record: &Record<'_>) -> Result<u64, Error> {
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     struct Versioned {
         version: u64,
     }

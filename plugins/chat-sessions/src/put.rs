@@ -62,7 +62,7 @@ impl Put<'_> {
         let made = make(self.request, self.id, &self.session, &self.settings, version, stored)?;
         let chunks = stored.map_or(0, Stored::chunks);
         let mut writes = write::writes(self.id, &made, chunks, precondition);
-        writes.extend(versions::of_made(self.request, self.id, version, &made, &self.settings)?);
+        writes.extend(versions::of_made(self.id, version, &made, &self.settings)?);
         let written = write::run(writes)?;
         Ok(written.map(|written| write::answer(written.status(), self.id, version, written)))
     }

@@ -9,7 +9,7 @@ use loggia_plugin_sdk::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::record::{Record, corrupt, inside};
+use crate::record::{Chunk, Record, corrupt, inside};
 use crate::session::Made;
 use crate::settings::Settings;
 use crate::store::{find, id, not_found};
@@ -87,7 +87,6 @@ fn version_id(session: &str, version: u64) -> String {
 
 /// The writes that keep what a session is made of now, and let go of what is too old.
 pub(crate) fn of_made(
-    _: &Request,
     id: &str,
     version: u64,
     made: &Made,
@@ -120,7 +119,7 @@ fn whole(id: &str, made: &Made) -> Result<String, Error> {
     }
     let mut turns = Vec::new();
     for (_, text) in &made.chunks {
-        let chunk: crate::record::Chunk<'_> =
+        let chunk: Chunk<'_> =
             serde_json::from_str(text).map_err(|fault| corrupt(&fault.to_string()))?;
         turns.push(inside(chunk.turns.get()).to_owned());
     }
