@@ -37,6 +37,15 @@ pub fn check(text: &[u8]) -> Result<&str, Fault> {
     Ok(text)
 }
 
+/// The text of the value at a JSON Pointer, in a text that holds JSON. There is none for JSON's null.
+#[must_use]
+pub fn find<'a>(text: &'a str, pointer: &str) -> Option<&'a str> {
+    let paths = PathSet::new(std::iter::once(&[pointer.to_owned()][..]));
+    let mut scanner = Scanner::new(text, &paths);
+    scanner.run().ok()?;
+    scanner.finish().0.get(0)
+}
+
 /// Check a document's body and find its declared fields in the same pass.
 ///
 /// The size that counts is the one that both databases can keep: white space between tokens is

@@ -61,6 +61,15 @@ impl Request {
         values(&self.raw.query, name)
     }
 
+    /// The parameters of a family: of `attr.*` in the manifest those that begin with `attr.`, each with
+    /// the rest of its name and its value.
+    pub fn query_family(&self, family: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.raw.query.iter().filter_map(move |(name, value)| {
+            let rest = name.strip_prefix(family)?.strip_prefix('.')?;
+            Some((rest, value.as_str()))
+        })
+    }
+
     /// The page that the query asks for, of an operation that declares
     /// [`pages`](crate::manifest::Operation::pages): by `limit`, `offset`, `order`, `cursor` and
     /// `total`.
@@ -248,6 +257,9 @@ mod tests {
             .query("tag", "x")
             .query("limit", "50")
             .query("tag", "y")
+            .query("attr.a.b", "1")
+            .query("attrs", "0")
+            .query("attr.c", "2")
             .header("if-match", "\"7\"")
             .body(body)
             .build()
@@ -258,6 +270,8 @@ mod tests {
         let request = request("");
         assert_eq!(request.path("id"), "a/b");
         assert_eq!(request.query("tag"), Some("x"));
+        let family: Vec<_> = request.query_family("attr").collect();
+        assert_eq!(family, [("a.b", "1"), ("c", "2")]);
         assert_eq!(request.query_all("tag").collect::<Vec<_>>(), ["x", "y"]);
         assert_eq!(request.query_as::<u32>("limit"), Ok(Some(50)));
         assert_eq!(request.query_as::<u32>("offset"), Ok(None));

@@ -63,8 +63,8 @@ impl Parameters {
         let values = encoded.iter().zip(&self.path);
         values
             .map(|(text, parameter)| {
-                let value = parameter.decode(text)?;
-                parameter.check(std::slice::from_ref(&value))?;
+                let value = parameter.decode(&parameter.name, text)?;
+                parameter.check(&parameter.name, std::slice::from_ref(&value))?;
                 Ok(value)
             })
             .collect()
@@ -78,21 +78,45 @@ impl Parameters {
         }
         let mut checked = Vec::with_capacity(given.len());
         for parameter in &self.query {
-            let texts = given.iter().filter(|(name, _)| *name == parameter.name);
-            let mut values = texts
-                .map(|(_, text)| parameter.decode(&text.replace('+', " ")))
-                .collect::<Result<Vec<String>, _>>()?;
-            parameter.check(&values)?;
-            if values.is_empty() {
-                values.clone_from(&parameter.defaults);
+            for name in self.names_of(parameter, &given) {
+                let texts = given.iter().filter(|(given, _)| given == name);
+                let mut values = texts
+                    .map(|(_, text)| parameter.decode(name, &text.replace('+', " ")))
+                    .collect::<Result<Vec<String>, _>>()?;
+                parameter.check(name, &values)?;
+                if values.is_empty() {
+                    values.clone_from(&parameter.defaults);
+                }
+                checked.extend(values.into_iter().map(|value| (name.to_owned(), value)));
             }
-            checked.extend(values.into_iter().map(|value| (parameter.name.clone(), value)));
         }
         Ok(checked)
     }
 
+    /// The names that a parameter goes by in this query: its own, or those of a family.
+    fn names_of<'a>(&self, parameter: &'a Parameter, given: &'a [(String, &str)]) -> Vec<&'a str> {
+        if parameter.family().is_none() {
+            return vec![&parameter.name];
+        }
+        let mut names: Vec<&str> = given.iter().map(|(name, _)| name.as_str()).collect();
+        names.retain(|name| self.find(name).is_some_and(|found| std::ptr::eq(found, parameter)));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     fn knows(&self, name: &str) -> bool {
-        self.query.iter().any(|parameter| parameter.name == name)
+        self.find(name).is_some()
+    }
+
+    /// The parameter that a name of the query stands for; one of that very name goes first.
+    fn find(&self, name: &str) -> Option<&Parameter> {
+        let of_family = |parameter: &&Parameter| {
+            let family = parameter.family();
+            family.and_then(|family| name.strip_prefix(family)).is_some_and(|end| !end.is_empty())
+        };
+        let exact = self.query.iter().find(|parameter| parameter.name == name);
+        exact.filter(|found| found.family().is_none()).or_else(|| self.query.iter().find(of_family))
     }
 
     fn unknown(&self, name: &str) -> Problem {
@@ -126,38 +150,43 @@ impl Parameter {
         Ok(Self { name: name.to_owned(), kind, schema: compiled, defaults, required })
     }
 
+    /// How the names of a family begin: of `attr.*` it is `attr.`, and each is a parameter.
+    fn family(&self) -> Option<&str> {
+        self.name.strip_suffix('*')
+    }
+
     /// What stands for it in a path or a query, as the plugin gets it.
-    fn decode(&self, text: &str) -> Result<String, Problem> {
+    fn decode(&self, name: &str, text: &str) -> Result<String, Problem> {
         match self.kind {
-            Kind::Bytes => Ok(URL_SAFE_NO_PAD.encode(percent_decode(text, &self.name)?)),
-            _ => decode_text(text, &self.name),
+            Kind::Bytes => Ok(URL_SAFE_NO_PAD.encode(percent_decode(text, name)?)),
+            _ => decode_text(text, name),
         }
     }
 
-    /// Check the values that were given; none for a parameter that was not.
-    fn check(&self, values: &[String]) -> Result<(), Problem> {
+    /// Check the values that were given under a name; none for a parameter that was not.
+    fn check(&self, name: &str, values: &[String]) -> Result<(), Problem> {
         match values {
-            [] if self.required => Err(self.wrong("it is required")),
+            [] if self.required => Err(wrong(name, "it is required")),
             [] => Ok(()),
-            [_, _, ..] if self.kind != Kind::List => Err(self.wrong("it is given more than once")),
+            [_, _, ..] if self.kind != Kind::List => Err(wrong(name, "it is given more than once")),
             [first, ..] => {
                 let value = match self.kind {
                     Kind::List => Some(Value::from(values.to_vec())),
                     kind => kind.value(first),
                 };
-                let value = value.ok_or_else(|| self.wrong(self.kind.wanted()))?;
+                let value = value.ok_or_else(|| wrong(name, self.kind.wanted()))?;
                 match self.schema.as_ref().map(|schema| schema.validate(&value)) {
-                    Some(Err(fault)) => Err(self.wrong(&fault.to_string())),
+                    Some(Err(fault)) => Err(wrong(name, &fault.to_string())),
                     _ => Ok(()),
                 }
             }
         }
     }
+}
 
-    fn wrong(&self, why: &str) -> Problem {
-        let detail = format!("the parameter {}: {why}", self.name);
-        Problem::bad_request("invalid-parameter", detail).with("parameter", self.name.as_str())
-    }
+fn wrong(name: &str, why: &str) -> Problem {
+    let detail = format!("the parameter {name}: {why}");
+    Problem::bad_request("invalid-parameter", detail).with("parameter", name)
 }
 
 impl Kind {
@@ -289,6 +318,25 @@ mod tests {
         };
         assert_eq!(values(""), ["a", "b"]);
         assert_eq!(values("tag=c"), ["c"]);
+    }
+
+    #[test]
+    fn a_family_is_every_name_that_begins_so() {
+        let known =
+            r#"{"attr.*": {"type": "string", "maxLength": 3}, "attr.size": {"type": "integer"}}"#;
+        let parameters = parameters(known, &[]);
+        let query = |query: &str| parameters.query(Some(query)).ok();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected = vec![pair("attr.a b", "5"), pair("attr.c", "x"), pair("attr.size", "7")];
+        assert_eq!(query("attr.c=x&attr.size=7&attr.a%20b=5"), Some(expected));
+        assert_eq!(query(""), Some(Vec::new()));
+        for wrong in
+            ["attr.=1", "attr=1", "attrs.a=1", "attr.a=1&attr.a=2", "attr.a=long", "attr.size=x"]
+        {
+            assert_eq!(query(wrong), None, "{wrong}");
+        }
+        // The pattern itself is a name like any other.
+        assert_eq!(query("attr.*=1"), Some(vec![pair("attr.*", "1")]));
     }
 
     #[test]

@@ -112,12 +112,13 @@ pub struct ContainsIndex {
 
 /// What every document has, by the name that statements use, with column and type. Names of
 /// declared fields never begin with an underscore, so these cannot collide with them.
-pub const BUILT_IN_COLUMNS: [(&str, &str, FieldType); 5] = [
+pub const BUILT_IN_COLUMNS: [(&str, &str, FieldType); 6] = [
     ("id", "id", FieldType::Text),
     ("_version", "version", FieldType::Integer),
     ("_created_at", "created_at", FieldType::Timestamp),
     ("_updated_at", "updated_at", FieldType::Timestamp),
     ("_expires_at", "expires_at", FieldType::Timestamp),
+    ("_body", "body", FieldType::Json),
 ];
 
 impl Collection {

@@ -12,6 +12,9 @@ pub(super) fn check(place: &str, operation: &OperationDeclaration, faults: &mut 
         let place = format!("{place}/params/{name}");
         let in_path = operation.path_params().contains(&name.as_str());
         parameter::check(&place, schema, in_path, faults);
+        if name.ends_with('*') && schema.get("default").is_some() {
+            faults.add(format!("{place}/default"), "parameters of a family have no default");
+        }
     }
     required(place, operation, faults);
     bodies(place, operation, faults);
@@ -37,10 +40,12 @@ fn path(place: &str, operation: &OperationDeclaration, faults: &mut Faults) {
 
 fn required(place: &str, operation: &OperationDeclaration, faults: &mut Faults) {
     for (number, name) in operation.required.iter().enumerate() {
-        if !operation.params.contains_key(name) {
-            let what = format!("the required parameter {name} is not declared in params");
-            faults.add(format!("{place}/required/{number}"), what);
-        }
+        let what = match operation.params.contains_key(name) {
+            false => format!("the required parameter {name} is not declared in params"),
+            true if name.ends_with('*') => format!("{name} is a family, and cannot be required"),
+            true => continue,
+        };
+        faults.add(format!("{place}/required/{number}"), what);
     }
 }
 

@@ -42,6 +42,14 @@ fn each_fault_of_an_operation_is_told_with_its_place() {
             json!({"params": {"q": {"type": "integer", "maximum": 5, "default": 6}}}),
             "/operations/0/params/q/default",
         ),
+        (
+            json!({"params": {"q.*": {"type": "string", "default": "a"}}}),
+            "/operations/0/params/q.*/default",
+        ),
+        (
+            json!({"params": {"q.*": {"type": "string"}}, "required": ["q.*"]}),
+            "/operations/0/required/0",
+        ),
         (json!({"params": {"q": {"type": "string", "minLength": -1}}}), "/operations/0/params/q"),
         (
             json!({"params": {"q": {"type": "string", "contentEncoding": "base16"}}}),

@@ -8,6 +8,7 @@ use super::super::field::format_timestamp;
 use super::super::statement::functions::{ceil, floor, json_contains, json_equal, round};
 use super::super::words::rank;
 use super::{arithmetic, json_functions};
+use crate::json;
 
 /// They depend on nothing but their arguments, so indexes and the planner may use them.
 const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
@@ -28,6 +29,11 @@ pub(in super::super) fn register(connection: &Connection) -> rusqlite::Result<()
     connection.create_scalar_function("loggia_json_equal", 2, FLAGS, |context| {
         let (one, other) = (context.get::<Option<String>>(0)?, context.get::<Option<String>>(1)?);
         Ok(one.zip(other).and_then(|(one, other)| json_equal(&one, &other)))
+    })?;
+    connection.create_scalar_function("loggia_json_extract", 2, FLAGS, |context| {
+        let (text, pointer) = (context.get_raw(0), context.get_raw(1));
+        let given = text.as_str_or_null()?.zip(pointer.as_str_or_null()?);
+        Ok(given.and_then(|(text, pointer)| json::find(text, pointer)).map(str::to_owned))
     })?;
     connection.create_scalar_function("loggia_rank", 2, FLAGS, |context| {
         let (content, query) = (context.get_raw(0), context.get_raw(1));

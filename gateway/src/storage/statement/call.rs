@@ -15,6 +15,7 @@ use super::scope::Scope;
 use super::side_table::tested_relation;
 use super::tree::{Expression, ROW_ID};
 use super::types::Typed;
+use crate::json::edit::tokens;
 use crate::manifest::FieldType;
 
 /// What `PostgreSQL` takes.
@@ -163,6 +164,7 @@ impl Checker<'_> {
             Function::Coalesce => return self.coalesce(call, scope),
             Function::NullIf => return self.null_if(call, scope),
             Function::JsonAppend => return self.json_append(call, scope),
+            Function::JsonExtract => return self.json_extract(call, scope),
             Function::JsonObject => return self.json_object(call, scope),
         };
         if arguments.len() != call.arguments.len() {
@@ -256,6 +258,21 @@ impl Checker<'_> {
         Ok(Typed::constant(expression, FieldType::Json))
     }
 
+    /// The pointer is a literal, so that `PostgreSQL` gets its tokens.
+    fn json_extract(&mut self, call: &Call<'_>, scope: &Scope<'_>) -> Checked<Typed> {
+        let [json, Expr::Value(pointer)] = call.arguments.as_slice() else {
+            return self.refuse(call.at, "json_extract takes JSON and a JSON Pointer in quotes");
+        };
+        let pointer = match &pointer.value {
+            Value::SingleQuotedString(pointer) if is_pointer(pointer) => pointer.clone(),
+            _ => return self.refuse(call.at, "json_extract takes a JSON Pointer such as '/a/b'"),
+        };
+        let typed = self.expression(json, scope)?;
+        let json = self.coerce(typed, FieldType::Json, start(json))?.expression;
+        let arguments = vec![json, Expression::Text(pointer)];
+        Ok(Typed::new(Expression::Call(Function::JsonExtract, arguments), FieldType::Json))
+    }
+
     /// Names and values in turn.
     fn json_object(&mut self, call: &Call<'_>, scope: &Scope<'_>) -> Checked<Typed> {
         let mut members: Vec<Expression> = Vec::new();
@@ -288,6 +305,16 @@ impl Checker<'_> {
     }
 }
 
+/// A JSON Pointer to a part. `PostgreSQL` takes more texts for the index of an array than a pointer
+/// has, such as `-1`.
+fn is_pointer(text: &str) -> bool {
+    let is_plain = |token: String| {
+        let number = token.trim().parse::<i64>();
+        number.is_err() || token.parse().is_ok_and(|index: u32| index.to_string() == token)
+    };
+    text.starts_with('/') && tokens(text).all(is_plain)
+}
+
 fn function_name(name: &str) -> Option<Function> {
     Some(match name {
         "abs" => Function::Abs,
@@ -300,6 +327,7 @@ fn function_name(name: &str) -> Option<Function> {
         "floor" => Function::Floor,
         "json_append" => Function::JsonAppend,
         "json_contains" => Function::JsonContains,
+        "json_extract" => Function::JsonExtract,
         "json_object" => Function::JsonObject,
         "length" => Function::Length,
         "lower" => Function::Lower,

@@ -21,7 +21,7 @@ const MAX_RELATIONS: usize = 60;
 const ONLY: &str = "FROM takes collections of this plugin and queries only";
 
 /// The columns that every document has a value in.
-const NEVER_NULL: [&str; 4] = ["id", "_version", "_created_at", "_updated_at"];
+const NEVER_NULL: [&str; 5] = ["id", "_version", "_created_at", "_updated_at", "_body"];
 
 impl<'c> Checker<'c> {
     /// The relations of a FROM clause, put into the scope one after another, so that the

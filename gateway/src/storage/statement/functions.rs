@@ -9,6 +9,7 @@
 //! | `loggia_floor` | REAL | the greatest whole number not above it, as REAL: [`floor`] |
 //! | `loggia_ceil` | REAL | the smallest whole number not below it, as REAL: [`ceil`] |
 //! | `loggia_json_contains` | two TEXT holding JSON | 1 where the first contains the second by the rules of `PostgreSQL`'s `@>`, else 0: [`json_contains`] |
+//! | `loggia_json_extract` | TEXT holding JSON, a JSON Pointer | TEXT, the value there; NULL where there is none or JSON's null: `json::find` |
 //! | `loggia_add`, `_subtract`, `_multiply`, `_divide`, `_remainder` | two INTEGER or two REAL | the result, or an error where it is out of range |
 //! | `loggia_json_append` | TEXT holding JSON or NULL, a type, a value | the array with one more element |
 //! | `loggia_set_members` | TEXT holding a body, then types, values and pointers | the body with members set |
@@ -38,6 +39,7 @@ pub const SQLITE_FUNCTIONS: &[&str] = &[
     "loggia_floor",
     "loggia_json_append",
     "loggia_json_contains",
+    "loggia_json_extract",
     "loggia_rank",
     "loggia_multiply",
     "loggia_remainder",
@@ -69,6 +71,7 @@ pub(super) enum Function {
     Floor,
     JsonAppend,
     JsonContains,
+    JsonExtract,
     JsonObject,
     Length,
     Lower,

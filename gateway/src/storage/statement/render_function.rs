@@ -6,6 +6,7 @@ use super::Dialect;
 use super::functions::{AggregateFunction, Function, WindowFunction};
 use super::render::Renderer;
 use super::tree::{Aggregate, Expression, Window};
+use crate::json::edit::tokens;
 use crate::manifest::FieldType;
 
 impl Renderer<'_> {
@@ -62,6 +63,12 @@ impl Renderer<'_> {
             (Function::JsonContains, Dialect::Sqlite, _) => {
                 self.plain("loggia_json_contains", arguments);
             }
+            (Function::JsonExtract, Dialect::Postgres, [json, Expression::Text(pointer)]) => {
+                self.json_extract(json, pointer);
+            }
+            (Function::JsonExtract, Dialect::Sqlite, _) => {
+                self.plain("loggia_json_extract", arguments);
+            }
             (Function::JsonObject, Dialect::Postgres, _) => {
                 self.plain("jsonb_build_object", arguments);
             }
@@ -113,6 +120,14 @@ impl Renderer<'_> {
     fn starts_with(&mut self, text: &Expression, part: &Expression) {
         self.between(["(", " >= ", " AND "], text, part);
         self.between(["", " < (", " || CAST(x'FF' AS TEXT)))"], text, part);
+    }
+
+    /// JSON's null counts as absent, as in a declared field.
+    fn json_extract(&mut self, json: &Expression, pointer: &str) {
+        let tokens: Vec<Expression> = tokens(pointer).map(Expression::Text).collect();
+        self.around("nullif(", json, " #> ARRAY[");
+        self.joined(&tokens, ", ");
+        self.push("], 'null'::jsonb)");
     }
 
     /// The element with the form that it takes in JSON: a function does not see that of others.

@@ -282,6 +282,12 @@ fn functions() -> Vec<Value> {
                         "meta": [1, 2, 3], "none": "u2", "in": {"a": "it's"}}],
                      ["s4", {"id": "s4", "n": null, "x": null, "on": null, "tags": null,
                         "meta": null, "none": null, "in": {"a": "it's"}}]]}),
+        json!({"select": "SELECT id, json_extract(meta, '/n/x/1') AS x, json_extract(meta, '/k') AS k, \
+                json_extract(meta, '/2') AS third FROM session WHERE id IN ('s1', 's2', 's4')",
+            "rows": [["s1", 2, 1, null], ["s2", null, null, 3], ["s4", null, null, null]]}),
+        json!({"select": "SELECT id, json_object('b', _body) AS o, json_extract(_body, '/state') AS s, \
+                json_extract(_body, '/title') AS t FROM session WHERE id = 's4'",
+            "rows": [["s4", {"b": {"state": "closed"}}, "closed", null]]}),
         json!({"select": "SELECT json_object('at', at, 'now', now(), 'later', now() + 1767225600000000) AS o, \
                 json_object('no', CAST(NULL AS timestamp)) AS no FROM event WHERE id = 'e3'",
             "rows": [[{"at": "1969-12-31T23:59:59.999990Z", "now": "1970-01-01T00:00:00.001Z",

@@ -73,6 +73,7 @@ const BEFORE_PARENTHESIS: &[&str] = &[
     "loggia_divide",
     "loggia_floor",
     "loggia_json_contains",
+    "loggia_json_extract",
     "loggia_multiply",
     "loggia_remainder",
     "loggia_round",

@@ -60,14 +60,14 @@ fn create(connection: &Connection, collection: &Collection) {
     let sql = format!(
         "CREATE TABLE {} (rid INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, id TEXT NOT NULL, \
          version INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, \
-         expires_at INTEGER{fields}, UNIQUE (tenant, id)) STRICT",
+         expires_at INTEGER, body TEXT NOT NULL{fields}, UNIQUE (tenant, id)) STRICT",
         collection.table
     );
     connection.execute(&sql, []).expect("the table is made");
 }
 
 fn insert(connection: &Connection, collection: &Collection, document: &Value, tenant: i64) {
-    let mut columns = "tenant, id, version, created_at, updated_at, expires_at".to_owned();
+    let mut columns = "tenant, id, version, created_at, updated_at, expires_at, body".to_owned();
     let id = document["id"].as_str().expect("a document has an id").to_owned();
     let mut values = vec![
         SqlValue::Integer(tenant),
@@ -76,6 +76,7 @@ fn insert(connection: &Connection, collection: &Collection, document: &Value, te
         SqlValue::Integer(5),
         SqlValue::Integer(6),
         document["expires"].as_i64().map_or(SqlValue::Null, SqlValue::Integer),
+        SqlValue::Text(body(document)),
     ];
     for field in &collection.fields {
         columns = format!("{columns}, {}", field.column);
@@ -85,6 +86,14 @@ fn insert(connection: &Connection, collection: &Collection, document: &Value, te
     let sql =
         format!("INSERT INTO {} ({columns}) VALUES ({})", collection.table, places.join(", "));
     connection.execute(&sql, params_from_iter(values)).expect("the document is inserted");
+}
+
+/// The id and the expiry of a document stand beside its body.
+fn body(document: &Value) -> String {
+    let mut body = document.clone();
+    let members = body.as_object_mut().expect("an object");
+    members.retain(|name, _| name != "id" && name != "expires");
+    body.to_string()
 }
 
 /// The same document with a mark in every text but the id.
