@@ -28,6 +28,8 @@ plugins! {
     ChatSessions = "chat-sessions",
     /// Misbehaves, for the tests alone.
     Faults = "faults",
+    /// Propagation networks.
+    GraphNetworks = "graph-networks",
     /// Bytes by key, for stream processors.
     State = "state",
 }

@@ -29,6 +29,7 @@ mod layers;
 mod limits;
 mod lists;
 mod lost_updates;
+mod networks;
 mod operations;
 mod plans;
 mod plugin_commands;

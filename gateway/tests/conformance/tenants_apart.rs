@@ -6,6 +6,7 @@
 
 mod chat_sessions;
 mod faults;
+mod graph_networks;
 mod requests;
 mod state;
 
@@ -42,6 +43,7 @@ fn case(plugin: Plugin) -> Case {
     match plugin {
         Plugin::ChatSessions => chat_sessions::CASE,
         Plugin::Faults => faults::CASE,
+        Plugin::GraphNetworks => graph_networks::CASE,
         Plugin::State => state::CASE,
     }
 }

@@ -1,0 +1,108 @@
+//! What a network amounts to, by counts that the gateway keeps, and the limits of it.
+
+use loggia_plugin_sdk::manifest::Count;
+use loggia_plugin_sdk::storage::Error;
+use loggia_plugin_sdk::{Failure, Select, declare};
+use serde::Deserialize;
+
+use crate::fault::limit_exceeded;
+use crate::key::Key;
+use crate::settings::Settings;
+use crate::store::{InNetwork, hold_network};
+
+declare! { STORAGE:
+    const USAGE: Select<InNetwork<'_>, Usage> = select(
+        "usage",
+        "SELECT (SELECT sum(g.documents) FROM count_groups AS g WHERE g.network = n.id) AS groups, \
+         (SELECT sum(c.documents) FROM count_contacts AS c WHERE c.network = n.id) AS contacts, \
+         (SELECT sum(w.documents) FROM count_wires AS w WHERE w.network = n.id) AS wires, \
+         (SELECT sum(g.sum_bytes) FROM count_groups AS g WHERE g.network = n.id) AS group_bytes, \
+         (SELECT sum(c.sum_bytes) FROM count_contacts AS c WHERE c.network = n.id) AS contact_bytes, \
+         (SELECT sum(w.sum_bytes) FROM count_wires AS w WHERE w.network = n.id) AS wire_bytes \
+         FROM network AS n WHERE n.id = :network",
+    );
+}
+
+/// What the gateway counts.
+pub(crate) fn counts() -> [Count; 3] {
+    let by_network = |name: &str, collection: &str| {
+        Count::new(name).collection(collection).by("network").sum("bytes")
+    };
+    [
+        by_network("groups", "group").limit("max_groups_per_network"),
+        by_network("contacts", "contact"),
+        by_network("wires", "wire"),
+    ]
+}
+
+/// What a network has; what it has none of has no count.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Usage {
+    groups: Option<u64>,
+    contacts: Option<u64>,
+    wires: Option<u64>,
+    group_bytes: Option<u64>,
+    contact_bytes: Option<u64>,
+    wire_bytes: Option<u64>,
+}
+
+impl Usage {
+    /// None where there is no such network.
+    pub(crate) fn of(network: &Key) -> Result<Option<Self>, Error> {
+        USAGE.first(&InNetwork { network: network.as_str() })
+    }
+
+    pub(crate) fn groups(&self) -> u64 {
+        self.groups.unwrap_or(0)
+    }
+
+    pub(crate) fn contacts(&self) -> u64 {
+        self.contacts.unwrap_or(0)
+    }
+
+    pub(crate) fn wires(&self) -> u64 {
+        self.wires.unwrap_or(0)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        [self.group_bytes, self.contact_bytes, self.wire_bytes].into_iter().flatten().sum()
+    }
+}
+
+/// Refuse what has made a network too large. `written` is how many bytes this request has stored.
+///
+/// A request sees its own documents and those of requests that have ended. So two that come near the
+/// limit at once must take turns: whoever finds the network more than half full, or writes more than
+/// a hundredth of the limit, holds the network's row and looks again. As long as fewer than 50
+/// requests write one network at the same instant, the limit is exact.
+pub(crate) fn check(network: &Key, written: u64, limits: &Settings) -> Result<(), Failure> {
+    let limit = limits.max_network_bytes;
+    let mut bytes = bytes(network)?;
+    if bytes > limit / 2 || written > limit / 100 {
+        hold_network(network)?;
+        bytes = self::bytes(network)?;
+    }
+    if bytes > limit {
+        let detail = format!(
+            "the network would have {bytes} bytes; the setting max_network_bytes is {limit}"
+        );
+        return Err(limit_exceeded("max_network_bytes", limit, &detail).into());
+    }
+    Ok(())
+}
+
+fn bytes(network: &Key) -> Result<u64, Error> {
+    Ok(Usage::of(network)?.unwrap_or_default().bytes())
+}
+
+/// Refuse too many contacts of one group.
+pub(crate) fn check_contacts(contacts: u64, limits: &Settings) -> Result<(), Failure> {
+    let limit = u64::from(limits.max_contacts_per_group);
+    if contacts <= limit {
+        return Ok(());
+    }
+    let detail = format!(
+        "the group would have {contacts} contacts; the setting max_contacts_per_group is {limit}"
+    );
+    Err(limit_exceeded("max_contacts_per_group", limit, &detail).into())
+}

@@ -1,0 +1,284 @@
+//! Networks and groups as clients see them, put together from rows or from the documents of a
+//! snapshot. The texts of contacts, wires and own fields pass through as they are.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use loggia_plugin_sdk::storage::Error;
+use loggia_plugin_sdk::{EntityTag, Select, Version, declare};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::fault::corrupt;
+use crate::key::{Key, digest_in};
+use crate::members::quoted;
+use crate::store::{InNetwork, NETWORKS};
+
+declare! { STORAGE:
+    const GROUPS_IN: Select<InNetwork<'_>> = select(
+        "groups-in",
+        "SELECT id, _version AS version, parent, place, json_extract(_body, '/group') AS \"group\" \
+         FROM \"group\" WHERE network = :network",
+    )
+    .orders(&[("sent", "place, id")]);
+
+    const CONTACTS_IN: Select<InNetwork<'_>> = select(
+        "contacts-in",
+        "SELECT group_key, place, json_extract(_body, '/contact') AS contact FROM contact \
+         WHERE network = :network",
+    )
+    .orders(&[("sent", "group_key, place, id")]);
+
+    const WIRES_IN: Select<InNetwork<'_>> = select(
+        "wires-in",
+        "SELECT group_key, place, json_extract(_body, '/wire') AS wire FROM wire \
+         WHERE network = :network",
+    )
+    .orders(&[("sent", "group_key, place, id")]);
+}
+
+/// What is read of a group's document.
+#[derive(Debug, Deserialize)]
+pub(crate) struct GroupRow<'a> {
+    /// Of its document.
+    #[serde(default)]
+    pub(crate) id: Cow<'a, str>,
+    #[serde(default)]
+    version: Version,
+    parent: Option<Cow<'a, str>>,
+    pub(crate) place: i64,
+    #[serde(borrow)]
+    pub(crate) group: &'a RawValue,
+}
+
+impl<'a> GroupRow<'a> {
+    /// Read a group's document.
+    pub(crate) fn of(id: &'a str, body: &'a str) -> Result<Self, Error> {
+        Ok(Self { id: Cow::Borrowed(id), ..read(body)? })
+    }
+}
+
+/// What is read of the document of a contact or a wire.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PartRow<'a> {
+    pub(crate) group_key: Cow<'a, str>,
+    pub(crate) place: i64,
+    #[serde(alias = "contact", alias = "wire", borrow)]
+    pub(crate) part: &'a RawValue,
+}
+
+/// A group with what belongs to it.
+#[derive(Debug)]
+pub(crate) struct GroupView<'a> {
+    pub(crate) own: &'a str,
+    pub(crate) contacts: Vec<&'a str>,
+    pub(crate) wires: Vec<&'a str>,
+    /// The texts of the subgroups' ids.
+    pub(crate) subgroups: Vec<String>,
+}
+
+/// The texts of a network's documents.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// The network's own members.
+    pub(crate) own: String,
+    version: Version,
+    groups: String,
+    contacts: String,
+    wires: String,
+}
+
+/// A network's own document.
+#[derive(Deserialize)]
+struct NetworkBody<'a> {
+    #[serde(borrow)]
+    network: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Identified<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+}
+
+impl Live {
+    /// Read a whole network, if it is there.
+    pub(crate) fn read(network: &Key) -> Result<Option<Self>, Error> {
+        let Some(found) = NETWORKS.get_json(network.as_str())? else { return Ok(None) };
+        let args = InNetwork { network: network.as_str() };
+        Ok(Some(Self {
+            own: own_network(&found.body)?.to_owned(),
+            version: found.version,
+            groups: GROUPS_IN.run(&args)?.json,
+            contacts: CONTACTS_IN.run(&args)?.json,
+            wires: WIRES_IN.run(&args)?.json,
+        }))
+    }
+
+    /// Its groups, and the tag of the whole.
+    pub(crate) fn view(&self) -> Result<(Vec<GroupView<'_>>, EntityTag), Error> {
+        let groups: Vec<GroupRow<'_>> = read(&self.groups)?;
+        let tag = tag(self.version, groups.iter().map(|group| group.version));
+        Ok((assemble(groups, read(&self.contacts)?, read(&self.wires)?)?, tag))
+    }
+}
+
+/// The tag of a network: of its own version and those of its groups, which change with their contacts
+/// and wires.
+///
+/// The sum and the number are enough. Each version is greater than all that were there before, so as
+/// long as there are as many groups, the sum only grows.
+pub(crate) fn tag(network: Version, groups: impl Iterator<Item = Version>) -> EntityTag {
+    let (sum, count) =
+        groups.fold((0_u64, 0), |(sum, count), version| (sum.wrapping_add(version), count + 1));
+    EntityTag::of([("network", network), ("sum", sum), ("count", count)])
+}
+
+/// The text of a network's own members.
+pub(crate) fn own_network(body: &str) -> Result<&str, Error> {
+    let body: NetworkBody<'_> = read(body)?;
+    Ok(body.network.get())
+}
+
+/// Put contacts and wires to their groups, in their order.
+pub(crate) fn assemble<'a>(
+    mut groups: Vec<GroupRow<'a>>,
+    mut contacts: Vec<PartRow<'a>>,
+    mut wires: Vec<PartRow<'a>>,
+) -> Result<Vec<GroupView<'a>>, Error> {
+    groups.sort_by(|a, b| (a.place, &a.id).cmp(&(b.place, &b.id)));
+    // These are stable, and the documents come in the order of their ids.
+    contacts.sort_by_key(|row| row.place);
+    wires.sort_by_key(|row| row.place);
+    let mut views = Vec::with_capacity(groups.len());
+    let mut places = HashMap::with_capacity(groups.len());
+    for (place, row) in groups.iter().enumerate() {
+        places.insert(digest_in(&row.id), place);
+        let (contacts, wires, subgroups) = (Vec::new(), Vec::new(), Vec::new());
+        views.push(GroupView { own: row.group.get(), contacts, wires, subgroups });
+    }
+    for row in &groups {
+        let parent = row.parent.as_deref().and_then(|parent| places.get(digest_in(parent)));
+        if let Some(&parent) = parent {
+            views[parent].subgroups.push(quoted(&id_of(row.group.get())?));
+        }
+    }
+    for row in contacts {
+        if let Some(&place) = places.get(row.group_key.as_ref()) {
+            views[place].contacts.push(row.part.get());
+        }
+    }
+    for row in wires {
+        if let Some(&place) = places.get(row.group_key.as_ref()) {
+            views[place].wires.push(row.part.get());
+        }
+    }
+    Ok(views)
+}
+
+/// The text of a network with its groups.
+pub(crate) fn network_json(own: &str, groups: &[GroupView<'_>]) -> Result<String, Error> {
+    let mut json = open(own).to_owned();
+    json += ",\"groups\":[";
+    for (place, group) in groups.iter().enumerate() {
+        if place > 0 {
+            json.push(',');
+        }
+        group.write(&mut json)?;
+    }
+    json += "]}";
+    Ok(json)
+}
+
+impl GroupView<'_> {
+    /// The text of the group with what belongs to it.
+    pub(crate) fn write(&self, json: &mut String) -> Result<(), Error> {
+        *json += "{\"group\":";
+        *json += open(self.own);
+        write_ids(json, ",\"contactIds\":[", &self.contacts)?;
+        write_ids(json, "],\"wireIds\":[", &self.wires)?;
+        *json += "],\"subgroupIds\":[";
+        *json += &self.subgroups.join(",");
+        *json += "]},\"contacts\":[";
+        *json += &self.contacts.join(",");
+        *json += "],\"wires\":[";
+        *json += &self.wires.join(",");
+        *json += "]}";
+        Ok(())
+    }
+}
+
+fn write_ids(json: &mut String, before: &str, parts: &[&str]) -> Result<(), Error> {
+    *json += before;
+    for (place, part) in parts.iter().enumerate() {
+        if place > 0 {
+            json.push(',');
+        }
+        *json += &quoted(&id_of(part)?);
+    }
+    Ok(())
+}
+
+/// The id of a contact, a wire or a group.
+pub(crate) fn id_of(part: &str) -> Result<Cow<'_, str>, Error> {
+    let Identified { id } = read(part)?;
+    Ok(id)
+}
+
+/// An object, which has members, without what ends it.
+fn open(object: &str) -> &str {
+    object.trim_end().strip_suffix('}').unwrap_or(object)
+}
+
+pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|fault| corrupt(&fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_network_is_put_together_in_the_order_sent() {
+        let network = Key::of("n");
+        let (a, b) = (network.part("a"), network.part("b"));
+        let part = |id: &str| digest_in(&network.part(id)).to_owned();
+        let groups = json!([
+            {"id": b, "version": 1, "parent": a, "place": 1, "group": {"id": "b", "parentId": "a"}},
+            {"id": a, "version": 2, "place": 0, "group": {"id": "a", "x": 1}},
+        ])
+        .to_string();
+        let contacts = json!([
+            {"group_key": part("a"), "place": 1, "contact": {"id": "c1"}},
+            {"group_key": part("b"), "place": 0, "contact": {"id": "c3"}},
+            {"group_key": part("a"), "place": 0, "contact": {"id": "c2"}},
+        ])
+        .to_string();
+        let wires =
+            json!([{"group_key": part("a"), "place": 0, "wire": {"id": "w\"1"}}]).to_string();
+        let views =
+            assemble(read(&groups).unwrap(), read(&contacts).unwrap(), read(&wires).unwrap());
+        let text = network_json(r#"{"id":"n"}"#, &views.unwrap()).unwrap();
+        let expected = json!({"id": "n", "groups": [
+            {"group": {"id": "a", "x": 1, "contactIds": ["c2", "c1"], "wireIds": ["w\"1"],
+                "subgroupIds": ["b"]},
+             "contacts": [{"id": "c2"}, {"id": "c1"}], "wires": [{"id": "w\"1"}]},
+            {"group": {"id": "b", "parentId": "a", "contactIds": ["c3"], "wireIds": [],
+                "subgroupIds": []},
+             "contacts": [{"id": "c3"}], "wires": []},
+        ]});
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_tag_changes_with_each_version_and_each_group() {
+        let of = |network, groups: &[Version]| tag(network, groups.iter().copied());
+        let tags =
+            [of(1, &[]), of(2, &[]), of(1, &[3]), of(1, &[4]), of(1, &[1, 2]), of(1, &[1, 3])];
+        for (place, one) in tags.iter().enumerate() {
+            assert!(tags[..place].iter().all(|other| other != one));
+        }
+    }
+}

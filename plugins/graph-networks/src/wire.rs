@@ -1,0 +1,5 @@
+//! Single wires.
+
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod put;
