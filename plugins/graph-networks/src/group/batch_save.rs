@@ -1,6 +1,6 @@
 //! `POST /networks/{network}/groups:batchSave`: several groups, all of them or none.
 
-use loggia_plugin_sdk::{Conditions, Failure, Request, Response, Route};
+use loggia_plugin_sdk::{Conditions, EntityTag, Failure, Request, Response, Route};
 use serde_json::json;
 
 use crate::fault::invalid;
@@ -40,7 +40,8 @@ fn batch_save(request: &Request) -> Result<Response, Failure> {
         .iter()
         .zip(saved)
         .map(|(group, saved)| {
-            json!({"id": group.own.id, "created": saved.created, "version": saved.version})
+            let tag = EntityTag::from(saved.version);
+            json!({"id": group.own.id, "created": saved.created, "etag": tag.to_string()})
         })
         .collect();
     Response::serialize(200, &json!({"results": results}))

@@ -33,8 +33,7 @@ pub(crate) const ROUTE: Route = Route::get(
 macro_rules! columns {
     ($more:literal) => {
         concat!(
-            "SELECT json_extract(g._body, '/group') AS \"group\", g._version AS version, \
-             g._updated_at AS \"updatedAt\"",
+            "SELECT json_extract(g._body, '/group') AS \"group\", g._updated_at AS \"updatedAt\"",
             $more,
             " FROM \"group\" AS g WHERE g.network = :network"
         )
