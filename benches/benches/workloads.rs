@@ -1,7 +1,7 @@
 //! The workloads of the systems that came before, replayed over HTTP on both databases, beside
 //! what those systems reached in process. Prints a table for each plugin.
 //!
-//! `cargo bench -p loggia-benches --bench workloads -- [chat] [state]`
+//! `cargo bench -p loggia-benches --bench workloads -- [chat] [graph] [state]`
 //!
 //! The forerunners' figures were taken on a machine with 2 cores and `PostgreSQL` 15, client and
 //! server on the same one, without HTTP. A workload has the same number as there.
@@ -10,6 +10,8 @@
 
 #[path = "workloads/chat.rs"]
 mod chat;
+#[path = "workloads/graph.rs"]
+mod graph;
 #[path = "workloads/report.rs"]
 mod report;
 #[path = "workloads/state.rs"]
@@ -36,7 +38,8 @@ fn main() -> Result<()> {
         let load = std::fs::read_to_string("/proc/loadavg")?;
         println!("\n# {}; load average before: {}", database.describe()?, load.trim());
         let server = Server::start(Kind::InUse, &database.url())?;
-        let bench = Bench { client: Client::new(server.address)?, test: options.test };
+        let (client, test) = (Client::new(server.address)?, options.test);
+        let bench = Bench { client, database, test };
         for (name, run) in PLUGINS {
             if options.plugins.is_empty() || options.plugins.iter().any(|wanted| wanted == name) {
                 let mut report = Report::new(name);
@@ -50,12 +53,14 @@ fn main() -> Result<()> {
 type Run = fn(&Bench, &mut Report) -> Result<()>;
 
 /// The workloads of each plugin.
-const PLUGINS: [(&str, Run); 2] = [("chat", chat::run), ("state", state::run)];
+const PLUGINS: [(&str, Run); 3] =
+    [("chat", chat::run), ("graph", graph::run), ("state", state::run)];
 
 /// A server to measure.
 pub(crate) struct Bench {
     pub(crate) client: Client,
-    test: bool,
+    pub(crate) database: Database,
+    pub(crate) test: bool,
 }
 
 impl Bench {

@@ -95,6 +95,27 @@ impl Database {
     }
 }
 
+impl Database {
+    /// How many bytes a table takes, with its indexes and what else belongs to it.
+    ///
+    /// # Errors
+    /// It cannot be reached.
+    pub fn bytes_of(&self, table: &str) -> Result<i64> {
+        match self {
+            Self::Sqlite(folder) => {
+                let client = rusqlite::Connection::open(folder.path().join("loggia.db"))?;
+                // The indexes of a table have its name within theirs.
+                let sql = "SELECT sum(pgsize) FROM dbstat WHERE instr(name, ?1)";
+                Ok(client.query_row(sql, [table], |row| row.get(0))?)
+            }
+            Self::Postgres { .. } => with_client(&self.url(), async |client| {
+                let sql = "SELECT pg_total_relation_size($1::text::regclass)";
+                Ok(client.query_one(sql, &[&table]).await?.get(0))
+            }),
+        }
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         if let Self::Postgres { server, name } = self

@@ -1,7 +1,7 @@
 //! How networks are stored: a document for each network, group, contact and wire.
 //!
 //! A group's document is changed by every change of its contacts and wires, before these: its row is
-//! what two changes of one group wait for, and its version is the group's ETag. Changes of different
+//! what two changes of one group wait for, and its version is the group's `ETag`. Changes of different
 //! groups wait for nothing. See `key.rs` for the ids.
 
 use loggia_plugin_sdk::manifest::{self, FieldType, OnDelete, Param};

@@ -1,4 +1,4 @@
-//! GraphML, written and read.
+//! `GraphML`, written and read.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -28,7 +28,7 @@ struct Ends {
     r#type: String,
 }
 
-/// A network as GraphML.
+/// A network as `GraphML`.
 pub(super) fn write(own: &str, groups: &[GroupView<'_>]) -> Result<String, Error> {
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
                    <graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n"
@@ -74,7 +74,7 @@ fn data(xml: &mut String, key: &str, json: &str) {
     let _ = writeln!(xml, "<data key=\"{key}\">{json}</data>");
 }
 
-/// The JSON of the network that GraphML holds.
+/// The JSON of the network that `GraphML` holds.
 pub(super) fn read(xml: &str) -> Result<String, Problem> {
     let document = Document::parse(xml).map_err(|fault| invalid(&fault.to_string()))?;
     let named = |node: &Node<'_, '_>, name: &str| node.tag_name().name() == name;
