@@ -30,6 +30,8 @@ plugins! {
     Faults = "faults",
     /// Propagation networks.
     GraphNetworks = "graph-networks",
+    /// A queue of jobs, with workers and leases.
+    JobFsm = "job-fsm",
     /// Bytes by key, for stream processors.
     State = "state",
 }

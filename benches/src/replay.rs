@@ -67,6 +67,35 @@ impl Client {
         })
     }
 
+    /// Let so many clients converse at once, each told its number, where a request depends on the
+    /// answer to another. They give back the nanoseconds that are measured.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn converse(
+        &self,
+        clients: usize,
+        converse: impl AsyncFn(usize, Conversation) -> Result<Vec<u64>>,
+    ) -> Result<Measured> {
+        self.runtime.block_on(async {
+            let mut conversations = Vec::with_capacity(clients);
+            for _ in 0..clients {
+                conversations.push(Conversation(Connection::open(self.address).await?));
+            }
+            let began = Instant::now();
+            let running = conversations
+                .into_iter()
+                .enumerate()
+                .map(|(client, conversation)| converse(client, conversation));
+            let mut measured = Measured::default();
+            for latencies in futures_util::future::join_all(running).await {
+                measured.latencies.extend(latencies?);
+            }
+            measured.elapsed = began.elapsed();
+            anyhow::Ok(measured)
+        })
+    }
+
     /// Send one request and give back its body.
     ///
     /// # Errors
@@ -76,6 +105,20 @@ impl Client {
             let mut connection = Connection::open(self.address).await?;
             Ok(send(&mut connection, request).await?.to_vec())
         })
+    }
+}
+
+/// What a client says and hears, each answer before the next request.
+#[derive(Debug)]
+pub struct Conversation(Connection);
+
+impl Conversation {
+    /// Send a request and give back the answer's body.
+    ///
+    /// # Errors
+    /// The answer is not a success, or did not come.
+    pub async fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
+        send(&mut self.0, request).await
     }
 }
 

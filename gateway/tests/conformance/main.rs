@@ -22,6 +22,7 @@ mod guide;
 mod harness;
 mod indexes;
 mod isolation;
+mod jobs;
 mod kept;
 mod languages;
 mod large_batches;

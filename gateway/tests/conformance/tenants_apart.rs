@@ -7,6 +7,7 @@
 mod chat_sessions;
 mod faults;
 mod graph_networks;
+mod job_fsm;
 mod requests;
 mod state;
 
@@ -44,6 +45,7 @@ fn case(plugin: Plugin) -> Case {
         Plugin::ChatSessions => chat_sessions::CASE,
         Plugin::Faults => faults::CASE,
         Plugin::GraphNetworks => graph_networks::CASE,
+        Plugin::JobFsm => job_fsm::CASE,
         Plugin::State => state::CASE,
     }
 }
