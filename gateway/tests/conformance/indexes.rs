@@ -29,6 +29,35 @@ stores_on_both_databases! { declaring notes:
     long_names_of_indexes_stay_distinct,
 }
 
+stores_on_both_databases! { declaring places:
+    of_two_values_that_are_taken_the_first_is_named,
+}
+
+fn places() -> Json {
+    json!({
+        "collections": [{"name": "place", "fields": {"a": "text", "b": "text", "c": "text"},
+            "indexes": [
+                {"name": "first", "fields": ["b"], "unique": true},
+                {"name": "second", "fields": ["a"], "unique": true},
+                {"name": "third", "fields": ["c"], "unique": true},
+            ]}],
+        "statements": [{"name": "all", "select": "SELECT id FROM place"}],
+    })
+}
+
+async fn of_two_values_that_are_taken_the_first_is_named(store: TestStore) {
+    store.put("place", "1", &json!({"a": "x", "b": "x", "c": "x"})).await;
+    for (body, index) in [
+        (json!({"a": "x", "b": "x", "c": "x"}), "first"),
+        (json!({"a": "x", "b": "y", "c": "x"}), "second"),
+        (json!({"a": "x", "b": "x"}), "first"),
+        (json!({"a": "y", "b": "y", "c": "x"}), "third"),
+    ] {
+        let refused = store.apply(&[put("place", "2", &body)]).await.unwrap_err();
+        assert_duplicate(&refused, index);
+    }
+}
+
 fn jobs() -> Json {
     json!({
         "collections": [{"name": "job", "expires": true,

@@ -88,6 +88,11 @@ pub(in super::super) fn objects(collection: &Collection, dialect: Dialect) -> Ve
     let table = &collection.table;
     let mut objects: Vec<Object> =
         collection.indexes.iter().map(|i| declared_index(collection, i, dialect)).collect();
+    if dialect == Dialect::Sqlite {
+        // The index that was made last is looked at first, and PostgreSQL begins with the first: of
+        // two unique values that are taken, both are to name the same.
+        objects.reverse();
+    }
     objects.extend(
         collection.contains.iter().filter_map(|i| contains::object(collection, i, dialect)),
     );
