@@ -296,6 +296,7 @@ mod tests {
                     .document_bytes(20)
                     .response_bytes(30)
                     .documents_written(35)
+                    .transaction_ms(38)
                     .request_ms(40),
             )
             .schema("note", json!({"type": "object"}))
@@ -396,7 +397,7 @@ mod tests {
                     "204": {"description": "It is there."},
                 },
                 "limits": {
-                    "body_bytes": 10, "document_bytes": 20, "response_bytes": 30, "documents_written": 35, "request_ms": 40,
+                    "body_bytes": 10, "document_bytes": 20, "response_bytes": 30, "documents_written": 35, "request_ms": 40, "transaction_ms": 38,
                 },
             }],
             "schedules": [

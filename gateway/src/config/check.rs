@@ -99,6 +99,7 @@ fn limit_faults(config: &Config) -> Vec<Found> {
         document_bytes: Some(limits.document_bytes),
         response_bytes: Some(limits.response_bytes),
         documents_written: Some(limits.documents_written),
+        transaction_ms: Some(limits.transaction_ms),
         ..LimitOverrides::default()
     };
     above(&limits.ceiling, &KeyPath::of("limits"), &own)
@@ -109,6 +110,7 @@ fn above(ceiling: &Ceiling, key: &KeyPath, limits: &LimitOverrides) -> Vec<Found
     let bytes = |value: Option<usize>| value.map(|value| value as u64);
     let pairs = [
         ("request_ms", limits.request_ms, ceiling.request_ms),
+        ("transaction_ms", limits.transaction_ms.flatten(), ceiling.transaction_ms),
         ("body_bytes", bytes(limits.body_bytes), ceiling.body_bytes as u64),
         ("document_bytes", bytes(limits.document_bytes), ceiling.document_bytes as u64),
         ("response_bytes", bytes(limits.response_bytes), ceiling.response_bytes as u64),

@@ -104,6 +104,8 @@ pub struct Ceiling {
     pub response_bytes: usize,
     /// See [`Limits::request_ms`].
     pub request_ms: u64,
+    /// See [`Limits::transaction_ms`].
+    pub transaction_ms: u64,
     /// See [`Limits::documents_written`].
     pub documents_written: u32,
 }
@@ -115,6 +117,7 @@ impl Default for Ceiling {
             document_bytes: 16 << 20,
             response_bytes: 128 << 20,
             request_ms: 60_000,
+            transaction_ms: 60_000,
             documents_written: 1_000_000,
         }
     }

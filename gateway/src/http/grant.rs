@@ -110,12 +110,13 @@ impl Grant {
     pub(super) fn limits(&self, asked: &OperationLimits) -> RequestLimits {
         let Self { said, limits, transaction, .. } = self;
         let request_ms = said.request_ms.or(asked.request_ms).unwrap_or(limits.request_ms);
+        let transaction_ms = said.transaction_ms.flatten().or(asked.transaction_ms);
         RequestLimits {
             body_bytes: said.body_bytes.or(asked.body_bytes).unwrap_or(limits.body_bytes),
             duration: Duration::from_millis(request_ms),
             call: plugin::Limits {
                 guest_cpu: Duration::from_millis(limits.guest_cpu_ms),
-                transaction: *transaction,
+                transaction: transaction_ms.map_or(*transaction, Duration::from_millis),
                 plugin_memory_bytes: limits.plugin_memory_bytes,
                 storage_calls: limits.storage_calls,
                 documents_read: limits.documents_read,

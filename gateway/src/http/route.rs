@@ -160,6 +160,7 @@ fn check_limits(asked: &OperationLimits, ceiling: &Ceiling) -> Result<(), String
     within("document_bytes", asked.document_bytes, ceiling.document_bytes)?;
     within("response_bytes", asked.response_bytes, ceiling.response_bytes)?;
     within("request_ms", asked.request_ms, ceiling.request_ms)?;
+    within("transaction_ms", asked.transaction_ms, ceiling.transaction_ms)?;
     within("documents_written", asked.documents_written, ceiling.documents_written)
 }
 

@@ -154,6 +154,8 @@ pub struct OperationLimits {
     pub response_bytes: Option<usize>,
     /// The deadline of the whole request, in milliseconds.
     pub request_ms: Option<u64>,
+    /// From the first write to the end of the transaction, in milliseconds.
+    pub transaction_ms: Option<u64>,
     /// The most writes of one request.
     pub documents_written: Option<u32>,
 }

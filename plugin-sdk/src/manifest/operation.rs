@@ -214,6 +214,14 @@ impl Operation {
         self.limit("documents_written", documents)
     }
 
+    /// Ask for this many milliseconds from the first write to the end of the transaction, where the
+    /// default limit is too low. Whoever waits for one of the documents waits so much longer; on
+    /// `SQLite` every other writer does.
+    #[must_use]
+    pub fn transaction_ms(self, milliseconds: u64) -> Self {
+        self.limit("transaction_ms", milliseconds)
+    }
+
     /// Ask for this many milliseconds for the whole request.
     #[must_use]
     pub fn request_ms(self, milliseconds: u64) -> Self {

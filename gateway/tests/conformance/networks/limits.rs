@@ -15,6 +15,8 @@ on_both_databases! {
     no_number_of_groups_is_too_many_where_that_is_set with boundless,
     a_network_has_so_many_bytes_and_no_more with few_bytes,
     a_contact_has_so_many_bytes_and_no_more with few_bytes,
+    a_large_network_needs_no_other_limits,
+    an_operators_limit_goes_before_what_an_operation_asks_for with no_time,
 }
 
 fn set(config: &mut Config, settings: Value) {
@@ -135,4 +137,34 @@ async fn a_contact_has_so_many_bytes_and_no_more(gateway: &TestGateway) {
     assert_limit(&send(gateway, "PUT", &group("a"), &body).await, limit);
     let read = gateway.with_key("one").send("GET", &contact("a", "c"), &[], "").await;
     assert!(read.json().get("content").is_none());
+}
+
+/// 10,000 contacts in 10 groups.
+fn large() -> Value {
+    let group = |group: u32| {
+        let contacts: Vec<Value> =
+            (0..1_000).map(|n| json!({"id": format!("c{group}-{n}")})).collect();
+        json!({"group": {"id": format!("g{group}")}, "contacts": contacts})
+    };
+    json!({"groups": (0..10).map(group).collect::<Vec<_>>()})
+}
+
+async fn a_large_network_needs_no_other_limits(gateway: &TestGateway) {
+    for status in [201, 200] {
+        gateway.put(&network("n"), &large()).await.assert_status(status);
+    }
+    let stats = gateway.got(&format!("{}/stats", network("n"))).await;
+    assert_eq!(stats["contactCount"], 10_000);
+    gateway.delete(&network("n")).await.assert_status(204);
+}
+
+fn no_time(config: &mut Config) {
+    let plugin = config.plugins.get_mut("graph-networks").unwrap();
+    plugin.limits.transaction_ms = Some(Some(1));
+}
+
+async fn an_operators_limit_goes_before_what_an_operation_asks_for(gateway: &TestGateway) {
+    let problem = gateway.put(&network("n"), &large()).await.assert_problem(504, "plugin-timeout");
+    assert_eq!(problem["limit"], "transaction_ms");
+    gateway.get(&network("n")).await.assert_problem(404, "network-not-found");
 }

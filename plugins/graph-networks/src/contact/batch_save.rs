@@ -29,6 +29,7 @@ pub(crate) const ROUTE: Route = Route::post(
         .json_body()
         .body_bytes(MAX_NETWORK_BYTES)
         .request_ms(10_000)
+        .transaction_ms(10_000)
 });
 
 fn batch_save(request: &Request) -> Result<Response, Failure> {

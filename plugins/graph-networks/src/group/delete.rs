@@ -23,6 +23,7 @@ pub(crate) const ROUTE: Route = Route::delete(
         .param("group", group_id())
         .documents_written(100_000)
         .request_ms(10_000)
+        .transaction_ms(10_000)
 });
 
 declare! { STORAGE:

@@ -23,6 +23,7 @@ pub(crate) const ROUTE: Route = Route::put(
         .body_bytes(MAX_NETWORK_BYTES)
         .documents_written(100_000)
         .request_ms(10_000)
+        .transaction_ms(10_000)
 });
 
 fn put(request: &Request) -> Result<Response, Failure> {

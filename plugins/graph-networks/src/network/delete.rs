@@ -11,7 +11,11 @@ use crate::store::{InNetwork, NETWORKS, network_id};
 pub(crate) const ROUTE: Route =
     Route::delete("delete-network", "/networks/{network}", "Delete a network.", delete).with(
         |operation| {
-            operation.param("network", network_id()).documents_written(1_000_000).request_ms(30_000)
+            operation
+                .param("network", network_id())
+                .documents_written(1_000_000)
+                .request_ms(30_000)
+                .transaction_ms(30_000)
         },
     );
 

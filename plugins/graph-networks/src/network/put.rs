@@ -23,6 +23,7 @@ pub(crate) const ROUTE: Route =
                 .body_bytes(MAX_NETWORK_BYTES)
                 .documents_written(1_000_000)
                 .request_ms(30_000)
+                .transaction_ms(30_000)
         },
     );
 

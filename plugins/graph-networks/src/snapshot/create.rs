@@ -22,6 +22,7 @@ pub(crate) const ROUTE: Route = Route::post(
         .body::<New>()
         .documents_written(1_000_000)
         .request_ms(30_000)
+        .transaction_ms(30_000)
 });
 
 #[derive(Deserialize, JsonSchema)]

@@ -21,6 +21,7 @@ pub(crate) const ROUTE: Route = Route::post(
         .param("snapshot", snapshot_id())
         .documents_written(1_000_000)
         .request_ms(30_000)
+        .transaction_ms(30_000)
 });
 
 fn restore(request: &Request) -> Result<Response, Failure> {
