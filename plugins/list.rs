@@ -26,6 +26,8 @@ macro_rules! plugins {
 plugins! {
     /// Sessions of conversations.
     ChatSessions = "chat-sessions",
+    /// What a Discord bot sees, and who behaves how.
+    DiscordEvents = "discord-events",
     /// Misbehaves, for the tests alone.
     Faults = "faults",
     /// Propagation networks.

@@ -15,7 +15,8 @@ pub(crate) fn all() -> Vec<&'static str> {
 }
 
 /// The plugins that `gateway.toml` serves.
-pub(crate) const SERVED: &[&str] = &["chat-sessions", "graph-networks", "job-fsm", "state"];
+pub(crate) const SERVED: &[&str] =
+    &["chat-sessions", "discord-events", "graph-networks", "job-fsm", "state"];
 
 /// What is compiled before the plugins. The features of shared dependencies follow from all that
 /// is asked of cargo at once: with less in this list, what comes after would compile much again.

@@ -5,6 +5,7 @@
 //! plugin stores first stands in its case: begin reading at [`case`].
 
 mod chat_sessions;
+mod discord_events;
 mod faults;
 mod graph_networks;
 mod job_fsm;
@@ -43,6 +44,7 @@ struct Case {
 fn case(plugin: Plugin) -> Case {
     match plugin {
         Plugin::ChatSessions => chat_sessions::CASE,
+        Plugin::DiscordEvents => discord_events::CASE,
         Plugin::Faults => faults::CASE,
         Plugin::GraphNetworks => graph_networks::CASE,
         Plugin::JobFsm => job_fsm::CASE,
