@@ -15,6 +15,7 @@ mod commands;
 mod counts;
 mod crashes;
 mod differential;
+mod discord;
 mod document_schemas;
 mod documents;
 mod expiry;

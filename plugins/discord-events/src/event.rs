@@ -19,19 +19,32 @@ fn event(event: manifest::Collection) -> manifest::Collection {
         .field("type", FieldType::Text)
         .field("username", FieldType::Text)
         .field("channel", FieldType::Text)
-        .field("clients", FieldType::Texts)
         .field_at("guild_id", FieldType::Text, &["/guildId"])
         .field_at("user_id", FieldType::Text, &["/userId"])
         .field_at("created_at", FieldType::Timestamp, &["/createdAt"])
         .field_at("channel_id", FieldType::Text, &["/channelId"])
         .field_at("message_id", FieldType::Text, &["/messageId"])
         .field_at("account_age_days", FieldType::Integer, &["/accountAgeDays"])
+        // They are sorted, and each is there once.
+        .field_at("first_client", FieldType::Text, &["/clients/0"])
+        .field_at("second_client", FieldType::Text, &["/clients/1"])
+        .field_at("third_client", FieldType::Text, &["/clients/2"])
         .field_at("actor_id", FieldType::Text, &["/actorId"])
         .field_at("delta_ms", FieldType::Integer, &["/deltaMs"])
         .long_text("content", "/content", check::MAX_CONTENT_BYTES)
         .index("by_time", &["guild_id", "created_at"])
-        // Numbers of events of a user are counted in it, without the documents.
+        // What analytics count stands in these, so that they need not read the documents.
         .index("by_type", &["guild_id", "type", "created_at", "user_id"])
+        .index_where(
+            "by_typing",
+            &["guild_id", "created_at", "user_id", "channel_id"],
+            json!({"type": ["typing"]}),
+        )
+        .index_where(
+            "by_presence",
+            &["guild_id", "created_at", "user_id", "first_client", "second_client", "third_client"],
+            json!({"type": ["presence"]}),
+        )
         .index("by_user", &["user_id", "guild_id", "created_at"])
         .index("by_channel", &["guild_id", "channel_id", "created_at"])
         .index_where("by_message", &["message_id"], json!({"type": ["message"]}))
@@ -42,15 +55,8 @@ fn event(event: manifest::Collection) -> manifest::Collection {
 pub(crate) const UNKNOWN: &str = "unknown";
 
 /// The kinds of events by their names.
-pub(crate) const KINDS: [&str; 7] = [
-    "presence",
-    "typing",
-    "message",
-    "join",
-    "deleted_message",
-    "reaction_time",
-    "role_change",
-];
+pub(crate) const KINDS: [&str; 7] =
+    ["presence", "typing", "message", "join", "deleted_message", "reaction_time", "role_change"];
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]

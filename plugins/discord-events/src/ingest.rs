@@ -26,10 +26,7 @@ pub(crate) const ROUTE: Route =
         operation
             // One call writes, all or nothing.
             .mode(Mode::Autocommit)
-            .param(
-                "strict",
-                Param::boolean().default(false).describe("Store all events or none."),
-            )
+            .param("strict", Param::boolean().default(false).describe("Store all events or none."))
             .json_body()
             .body_type("application/x-ndjson")
             .body_bytes(MAX_BODY_BYTES)

@@ -1,9 +1,7 @@
 //! `POST /retention:run`: delete what is older than the settings say. The gateway calls it each hour.
 
 use loggia_plugin_sdk::manifest::Schedule;
-use loggia_plugin_sdk::{
-    Delete, Failure, Request, Response, Route, Timestamp, declare, settings,
-};
+use loggia_plugin_sdk::{Delete, Failure, Request, Response, Route, Timestamp, declare, settings};
 use serde::Serialize;
 
 use crate::erase::{STEP, Steps, in_steps};

@@ -45,7 +45,7 @@ declare! { STORAGE:
         "counts-of-user",
         "SELECT count(*) FILTER (WHERE type = 'typing') AS typing, \
          count(*) FILTER (WHERE type = 'presence') AS presences, \
-         count(*) FILTER (WHERE type = 'presence' AND array_length(clients) >= 2) AS multi_client \
+         count(*) FILTER (WHERE type = 'presence' AND second_client IS NOT NULL) AS multi_client \
          FROM event WHERE user_id = :user AND guild_id = :guild \
          AND created_at >= :since AND created_at < :until",
     );
@@ -136,9 +136,10 @@ struct Answer<'a> {
 
 fn score(request: &Request) -> Result<Response, Failure> {
     let (guild, user) = (request.path("guild"), request.path("user"));
+    let period = Period::or_last_week(request)?;
     let username = name::of_user(guild, user)?
         .ok_or_else(|| Problem::not_found("nothing is known of this user in this guild"))?;
-    let known = Known::read(guild, user, Period::or_last_week(request)?)?;
+    let known = Known::read(guild, user, period)?;
     Response::serialize(200, &Answer { user_id: user, username, verdict: known.verdict() })
 }
 

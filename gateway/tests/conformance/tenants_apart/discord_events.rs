@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::Case;
 use super::requests::Request;
 
-pub(super) const CASE: Case =
-    Case { store, params: &[("q", "words")], conditional: &[], body };
+pub(super) const CASE: Case = Case { store, params: &[("q", "words")], conditional: &[], body };
 
 /// A guild, a user and an event, since the test puts each id that it finds into all places of a path;
 /// and an analytic, which has its place in a path as well.
@@ -18,16 +17,26 @@ fn store(text: &str) -> Vec<Request> {
         Request::new("POST", "/events").json(&json!([
             event(ID, "presence", text, &json!({"clients": ["desktop", "web"]})),
             event("b", "typing", text, &json!({"channelId": "c", "channel": text})),
-            event("c", "message", text, &json!({
-                "messageId": "m", "channelId": "c", "channel": text,
-                "content": format!("words of {text}"),
-            })),
+            event(
+                "c",
+                "message",
+                text,
+                &json!({
+                    "messageId": "m", "channelId": "c", "channel": text,
+                    "content": format!("words of {text}"),
+                })
+            ),
             event("d", "join", text, &json!({"accountAgeDays": 1})),
             event("e", "role_change", text, &json!({"addedRoles": [text], "removedRoles": []})),
-            event("f", "reaction_time", text, &json!({
-                "observerId": ID, "observerName": text, "actorId": "v", "actorName": text,
-                "channelId": "c", "deltaMs": 100,
-            })),
+            event(
+                "f",
+                "reaction_time",
+                text,
+                &json!({
+                    "observerId": ID, "observerName": text, "actorId": "v", "actorName": text,
+                    "channelId": "c", "deltaMs": 100,
+                })
+            ),
         ])),
         Request::new("POST", "/dispatch").json(&json!({
             "op": 0, "t": "GUILD_MEMBER_UPDATE", "s": 1,

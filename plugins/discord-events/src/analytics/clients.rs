@@ -1,31 +1,45 @@
 //! `clients`: who was online with more kinds of clients in the last week than in the week before.
 
 use loggia_plugin_sdk::{Failure, Request, Response, Select, declare};
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{MAX_ROWS, Weeks};
-use crate::event::Client;
 use crate::name::username;
 
-/// For each client how many presences had it in the old and in the new week; lists of one client
-/// are parameters, since statements have no literals of them.
+/// How many presences had each client, in the old and in the new week.
 macro_rules! client_counts {
     () => {
-        "count(*) FILTER (WHERE array_has_any(clients, :desktop) \
-          AND created_at >= :old AND created_at < :new) AS old_desktop, \
-         count(*) FILTER (WHERE array_has_any(clients, :mobile) \
-          AND created_at >= :old AND created_at < :new) AS old_mobile, \
-         count(*) FILTER (WHERE array_has_any(clients, :web) \
-          AND created_at >= :old AND created_at < :new) AS old_web, \
-         count(*) FILTER (WHERE array_has_any(clients, :desktop) \
-          AND created_at >= :new) AS new_desktop, \
-         count(*) FILTER (WHERE array_has_any(clients, :mobile) \
-          AND created_at >= :new) AS new_mobile, \
-         count(*) FILTER (WHERE array_has_any(clients, :web) \
-          AND created_at >= :new) AS new_web"
+        concat!(
+            had_client!("old_desktop", "first_client = 'desktop'", old),
+            ", ",
+            had_client!("old_mobile", "'mobile' IN (first_client, second_client)", old),
+            ", ",
+            had_client!("old_web", "'web' IN (first_client, second_client, third_client)", old),
+            ", ",
+            had_client!("new_desktop", "first_client = 'desktop'", new),
+            ", ",
+            had_client!("new_mobile", "'mobile' IN (first_client, second_client)", new),
+            ", ",
+            had_client!("new_web", "'web' IN (first_client, second_client, third_client)", new)
+        )
     };
 }
 pub(super) use client_counts;
+
+macro_rules! had_client {
+    ($name:literal, $condition:literal, old) => {
+        concat!(
+            "count(*) FILTER (WHERE ",
+            $condition,
+            " AND created_at >= :old AND created_at < :new) AS ",
+            $name
+        )
+    };
+    ($name:literal, $condition:literal, new) => {
+        concat!("count(*) FILTER (WHERE ", $condition, " AND created_at >= :new) AS ", $name)
+    };
+}
+pub(super) use had_client;
 
 /// 1 where the new set of clients of a relation `g` is larger, else 0. A larger one is another one.
 macro_rules! client_drift {
@@ -41,11 +55,11 @@ macro_rules! client_drift {
 pub(super) use client_drift;
 
 declare! { STORAGE:
-    const CLIENTS: Select<Query<'_>, Row> = select("clients", concat!(
+    const CLIENTS: Select<Weeks<'_>, Map<String, Value>> = select("clients", concat!(
         "SELECT t.user_id AS \"userId\", ", username!("t.user_id"), " AS username, \
-         t.old_desktop AS old_desktop, t.old_mobile AS old_mobile, t.old_web AS old_web, \
-         t.new_desktop AS new_desktop, t.new_mobile AS new_mobile, t.new_web AS new_web \
-         FROM (SELECT s.user_id AS user_id, s.old_desktop AS old_desktop, \
+         t.drift AS \"clientDriftScore\", t.old_desktop AS old_desktop, \
+         t.old_mobile AS old_mobile, t.old_web AS old_web, t.new_desktop AS new_desktop, \
+         t.new_mobile AS new_mobile, t.new_web AS new_web FROM (SELECT s.user_id AS user_id, s.drift AS drift, s.old_desktop AS old_desktop, \
           s.old_mobile AS old_mobile, s.old_web AS old_web, s.new_desktop AS new_desktop, \
           s.new_mobile AS new_mobile, s.new_web AS new_web, \
           row_number() OVER (ORDER BY s.user_id) AS place \
@@ -60,75 +74,22 @@ declare! { STORAGE:
     )).orders(&[("place", "t.place")]);
 }
 
-#[derive(Serialize)]
-struct Query<'a> {
-    guild: &'a str,
-    old: loggia_plugin_sdk::Timestamp,
-    new: loggia_plugin_sdk::Timestamp,
-    exclude: Vec<&'a str>,
-    limit: i64,
-    desktop: [&'a str; 1],
-    mobile: [&'a str; 1],
-    web: [&'a str; 1],
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Row {
-    user_id: String,
-    username: String,
-    #[serde(flatten)]
-    counts: ClientCounts,
-}
-
-/// How many presences had each client.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) struct ClientCounts {
-    old_desktop: u64,
-    old_mobile: u64,
-    old_web: u64,
-    new_desktop: u64,
-    new_mobile: u64,
-    new_web: u64,
-}
-
-impl ClientCounts {
-    pub(super) fn old_clients(&self) -> Vec<Client> {
-        set([self.old_desktop, self.old_mobile, self.old_web])
-    }
-
-    pub(super) fn new_clients(&self) -> Vec<Client> {
-        set([self.new_desktop, self.new_mobile, self.new_web])
-    }
-}
-
-fn set(counts: [u64; 3]) -> Vec<Client> {
-    let all = [Client::Desktop, Client::Mobile, Client::Web].into_iter().zip(counts);
-    all.filter(|(_, count)| *count > 0).map(|(client, _)| client).collect()
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Drift {
-    user_id: String,
-    username: String,
-    client_drift_score: u32,
-    old_clients: Vec<Client>,
-    new_clients: Vec<Client>,
-}
-
 pub(super) fn clients(request: &Request) -> Result<Response, Failure> {
-    let Weeks { guild, old, new, exclude, limit } = Weeks::of(request, MAX_ROWS)?;
-    let [desktop, mobile, web] = [["desktop"], ["mobile"], ["web"]];
-    let query = Query { guild, old, new, exclude, limit, desktop, mobile, web };
-    let drift = |Row { user_id, username, counts }: Row| Drift {
-        user_id,
-        username,
-        client_drift_score: 1,
-        old_clients: counts.old_clients(),
-        new_clients: counts.new_clients(),
-    };
-    let rows: Vec<Drift> = CLIENTS.rows(&query)?.into_iter().map(drift).collect();
+    answer(CLIENTS.rows(&Weeks::of(request, MAX_ROWS)?)?)
+}
+
+/// The rows with sets of clients in place of their numbers.
+pub(super) fn answer(mut rows: Vec<Map<String, Value>>) -> Result<Response, Failure> {
+    for row in &mut rows {
+        for (set, week) in [("oldClients", "old"), ("newClients", "new")] {
+            let mut had = |client: &&str| {
+                let count = row.remove(&format!("{week}_{client}"));
+                count.and_then(|count| count.as_u64()).is_some_and(|count| count > 0)
+            };
+            let clients: Vec<&str> =
+                ["desktop", "mobile", "web"].into_iter().filter(|client| had(client)).collect();
+            row.insert(set.to_owned(), clients.into());
+        }
+    }
     Response::serialize(200, &rows)
 }

@@ -12,7 +12,7 @@ declare! { STORAGE:
          FROM (SELECT g.user_id AS user_id, g.presences AS presences, \
           row_number() OVER (ORDER BY g.presences DESC, g.user_id) AS place \
           FROM (SELECT user_id, count(*) AS presences FROM event \
-           WHERE guild_id = :guild AND type = 'presence' AND array_length(clients) >= 2 \
+           WHERE guild_id = :guild AND type = 'presence' AND second_client IS NOT NULL \
            AND created_at >= :since AND created_at < :until AND NOT user_id = ANY(:exclude) \
            GROUP BY user_id) AS g) AS t \
          WHERE t.place <= :limit",

@@ -3,12 +3,12 @@
 //! One statement counts each type of event, adds up what it has counted for each user, and ranks them.
 
 use loggia_plugin_sdk::{Failure, Request, Response, Select, Timestamp, declare};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::clients::{ClientCounts, client_counts, client_drift};
+use super::clients::{self, client_counts, client_drift, had_client};
 use super::shifts::{message_drop, typing_spike};
 use super::{Filter, MAX_ROWS, two_weeks};
-use crate::event::Client;
 use crate::name::username;
 use crate::period::Period;
 
@@ -44,7 +44,7 @@ macro_rules! counts {
             " UNION ALL \
              SELECT user_id, 0, 0, count(*) FILTER (WHERE ", in_period!(), "), 0, 0, 0, 0, ",
              client_counts!(), ", 0, \
-             count(*) FILTER (WHERE array_length(clients) >= 2 AND ", in_period!(), "), \
+             count(*) FILTER (WHERE second_client IS NOT NULL AND ", in_period!(), "), \
              0, NULL, 0, NULL FROM event ", of_type!("presence"),
             " UNION ALL \
              SELECT user_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
@@ -74,7 +74,9 @@ macro_rules! in_period {
 macro_rules! of_type {
     ($type:literal) => {
         concat!(
-            "WHERE guild_id = :guild AND type = '", $type, "' AND created_at >= :first \
+            "WHERE guild_id = :guild AND type = '",
+            $type,
+            "' AND created_at >= :first \
              AND NOT user_id = ANY(:exclude) GROUP BY user_id"
         )
     };
@@ -89,7 +91,7 @@ macro_rules! old_and_new {
 }
 
 declare! { STORAGE:
-    const SUSPICION: Select<Query<'_>, Row> = select("suspicion", concat!(
+    const SUSPICION: Select<Query<'_>, Map<String, Value>> = select("suspicion", concat!(
         "SELECT t.user_id AS \"userId\", ", username!("t.user_id"), " AS username, \
          t.typing AS \"typingCount\", t.messages AS \"messageCount\", t.ghost AS \"ghostScore\", \
          t.lurker AS \"lurkerScore\", t.presences AS \"presenceCount\", \
@@ -147,68 +149,14 @@ struct Query<'a> {
     limit: i64,
     /// Whether the last three terms count, as a factor.
     last_terms: i64,
-    desktop: [&'a str; 1],
-    mobile: [&'a str; 1],
-    web: [&'a str; 1],
-}
-
-#[derive(Deserialize)]
-struct Row {
-    #[serde(flatten)]
-    counts: ClientCounts,
-    #[serde(flatten)]
-    told: Told,
-}
-
-/// What a client is told beside the sets of clients.
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Told {
-    user_id: String,
-    username: String,
-    typing_count: u64,
-    message_count: u64,
-    ghost_score: f64,
-    lurker_score: u64,
-    presence_count: u64,
-    channel_count: u64,
-    multi_client_count: u64,
-    client_drift_score: u64,
-    behavior_shift_score: u64,
-    message_drop: u64,
-    typing_spike: u64,
-    avg_reaction_time: Option<f64>,
-    fast_reaction_count: u64,
-    role_change_count: u64,
-    role_drift_score: u64,
-    account_age_days: Option<i64>,
-    suspicion_score: f64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Suspect {
-    #[serde(flatten)]
-    told: Told,
-    old_clients: Vec<Client>,
-    new_clients: Vec<Client>,
 }
 
 pub(super) fn suspicion(request: &Request) -> Result<Response, Failure> {
     let Filter { guild, exclude, limit, .. } = Filter::of(request, MAX_ROWS)?;
     let Period { since, until } = Period::or_last_week(request)?;
     let (old, new) = two_weeks(request);
-    let [desktop, mobile, web] = [["desktop"], ["mobile"], ["web"]];
-    let last_terms = if request.query("formula") == Some("original") { 0 } else { 1 };
+    let last_terms = i64::from(request.query("formula") != Some("original"));
     let first = since.min(old);
-    let query = Query {
-        guild, since, until, old, new, first, exclude, limit, last_terms, desktop, mobile, web,
-    };
-    let suspect = |Row { counts, told }: Row| Suspect {
-        told,
-        old_clients: counts.old_clients(),
-        new_clients: counts.new_clients(),
-    };
-    let rows: Vec<Suspect> = SUSPICION.rows(&query)?.into_iter().map(suspect).collect();
-    Response::serialize(200, &rows)
+    let query = Query { guild, since, until, old, new, first, exclude, limit, last_terms };
+    clients::answer(SUSPICION.rows(&query)?)
 }

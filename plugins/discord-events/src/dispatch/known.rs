@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use loggia_plugin_sdk::storage::Error;
-use loggia_plugin_sdk::{
-    Document, Precondition, Select, Timestamp, Write, declare,
-};
+use loggia_plugin_sdk::{Document, Precondition, Select, Timestamp, Write, declare};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{EVENTS, UNKNOWN};

@@ -131,11 +131,7 @@ impl Maker<'_> {
             guild: guild_id.clone(),
             channel: channel_id.clone(),
             id: id.clone(),
-            sent: Sent {
-                user_id: author.id.clone(),
-                username: username.clone(),
-                created_at: at,
-            },
+            sent: Sent { user_id: author.id.clone(), username: username.clone(), created_at: at },
         });
         let event = Event {
             message_id: Some(id),

@@ -273,7 +273,8 @@ mod tests {
         let same = json!({"metadata": {"b": 2, "a": 1}, "createdAt": "2026-01-01T01:00:00+01:00"});
         assert_eq!(id("typing", one.clone()), id("typing", same));
         assert_ne!(id("typing", one), id("typing", json!({"metadata": {"a": 1}})));
-        let (one, same) = (json!({"clients": ["web", "desktop", "web"]}), json!({"clients": ["desktop", "web"]}));
+        let (one, same) =
+            (json!({"clients": ["web", "desktop", "web"]}), json!({"clients": ["desktop", "web"]}));
         assert_eq!(id("presence", one), id("presence", same));
         assert_eq!(id("typing", json!({"id": "mine"})), "mine");
         assert_ne!(id("typing", json!({})), id("typing", json!({"guildId": "h"})));
