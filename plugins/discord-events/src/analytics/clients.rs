@@ -83,7 +83,7 @@ pub(super) fn answer(mut rows: Vec<Map<String, Value>>) -> Result<Response, Fail
     for row in &mut rows {
         for (set, week) in [("oldClients", "old"), ("newClients", "new")] {
             let mut had = |client: &&str| {
-                let count = row.remove(&format!("{week}_{client}"));
+                let count = row.shift_remove(&format!("{week}_{client}"));
                 count.and_then(|count| count.as_u64()).is_some_and(|count| count > 0)
             };
             let clients: Vec<&str> =
