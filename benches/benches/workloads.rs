@@ -1,7 +1,7 @@
 //! The workloads of the systems that came before, replayed over HTTP on both databases, beside
 //! what those systems reached in process. Prints a table for each plugin.
 //!
-//! `cargo bench -p loggia-benches --bench workloads -- [chat] [graph] [jobs] [state]`
+//! `cargo bench -p loggia-benches --bench workloads -- [chat] [discord] [graph] [jobs] [state]`
 //!
 //! The forerunners' figures were taken on a machine with 2 cores and `PostgreSQL` 15, client and
 //! server on the same one, without HTTP. A workload has the same number as there.
@@ -10,6 +10,8 @@
 
 #[path = "workloads/chat.rs"]
 mod chat;
+#[path = "workloads/discord.rs"]
+mod discord;
 #[path = "workloads/graph.rs"]
 mod graph;
 #[path = "workloads/jobs.rs"]
@@ -55,8 +57,13 @@ fn main() -> Result<()> {
 type Run = fn(&Bench, &mut Report) -> Result<()>;
 
 /// The workloads of each plugin.
-const PLUGINS: [(&str, Run); 4] =
-    [("chat", chat::run), ("graph", graph::run), ("jobs", jobs::run), ("state", state::run)];
+const PLUGINS: [(&str, Run); 5] = [
+    ("chat", chat::run),
+    ("discord", discord::run),
+    ("graph", graph::run),
+    ("jobs", jobs::run),
+    ("state", state::run),
+];
 
 /// A server to measure.
 pub(crate) struct Bench {

@@ -17,7 +17,8 @@ pub(crate) const ACQUIRE_TIMEOUT_MS: u64 = 10_000;
 pub(crate) const REQUEST_TIMEOUT_MS: u64 = 20_000;
 
 /// The plugins that people use, whose own workloads are replayed.
-pub(crate) const IN_USE: [&str; 4] = ["chat-sessions", "graph-networks", "job-fsm", "state"];
+pub(crate) const IN_USE: [&str; 5] =
+    ["chat-sessions", "discord-events", "graph-networks", "job-fsm", "state"];
 
 /// The component of the plugin.
 ///

@@ -26,6 +26,19 @@ impl Report {
         row(id, what, before, &rate, &mut measured);
     }
 
+    /// The same where each operation is a batch of so many events.
+    pub(crate) fn events(
+        &mut self,
+        id: &str,
+        what: &str,
+        before: &str,
+        batch: usize,
+        mut measured: Measured,
+    ) {
+        let rate = format!("{:.0}/s", measured.per_second() * batch as f64);
+        row(id, what, before, &rate, &mut measured);
+    }
+
     /// A workload whose figure is the time until all operations are done.
     pub(crate) fn elapsed(&mut self, id: &str, what: &str, before: &str, mut measured: Measured) {
         let elapsed = format!("{} ms in all", ms(measured.elapsed.as_secs_f64() * 1e3));

@@ -5,7 +5,6 @@
 mod check;
 
 use loggia_plugin_sdk::manifest::{self, FieldType};
-use loggia_plugin_sdk::storage::Error;
 use loggia_plugin_sdk::{Collection, Problem, Timestamp, Write, declare, digest_id};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -157,16 +156,4 @@ impl Made {
 /// Times are kept to the millisecond, as Discord tells them.
 pub(crate) fn to_millis(time: Timestamp) -> Timestamp {
     Timestamp::from_millis(time.as_millis())
-}
-
-/// The documents of these ids, as they are stored. A deletion since the ids were read leaves one out.
-pub(crate) fn documents(ids: &[String]) -> Result<Vec<String>, Error> {
-    let documents = EVENTS.get_many_json(ids)?;
-    Ok(documents.into_iter().flatten().map(|document| document.body).collect())
-}
-
-/// The id of an event, as statements give it.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Id {
-    pub(crate) id: String,
 }

@@ -2,10 +2,11 @@
 
 use loggia_plugin_sdk::manifest::Param;
 use loggia_plugin_sdk::{Failure, Request, Response, Route, Select, Timestamp, declare};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::RawValue;
 
-use crate::event::{self, Id, KINDS};
+use crate::event::KINDS;
 use crate::period::{self, time};
 
 pub(crate) const ROUTE: Route =
@@ -18,8 +19,8 @@ pub(crate) const ROUTE: Route =
     });
 
 declare! { STORAGE:
-    const LIST: Select<Filter<'_>, Id> =
-        select("list", "SELECT id FROM event WHERE guild_id = :guild")
+    const LIST: Select<Filter<'_>, Row> =
+        select("list", "SELECT _body AS event FROM event WHERE guild_id = :guild")
             .conditions(&[
                 "type = ANY(:types)",
                 "user_id = :user",
@@ -28,6 +29,11 @@ declare! { STORAGE:
                 "created_at < :until",
             ])
             .orders(&[("-createdAt", "created_at DESC"), ("createdAt", "created_at")]);
+}
+
+#[derive(Deserialize)]
+struct Row {
+    event: Box<RawValue>,
 }
 
 #[derive(Serialize)]
@@ -58,7 +64,8 @@ fn list(request: &Request) -> Result<Response, Failure> {
         until: time(request, "until")?,
     };
     let mut rows = LIST.page(&filter, &request.page()?)?;
-    let ids: Vec<String> = rows.decode()?.into_iter().map(|row| row.id).collect();
-    rows.json = format!("[{}]", event::documents(&ids)?.join(","));
+    let found = rows.decode()?;
+    let events: Vec<&str> = found.iter().map(|row| row.event.get()).collect();
+    rows.json = format!("[{}]", events.join(","));
     Ok(rows.answer())
 }

@@ -5,10 +5,10 @@ mod flags;
 use loggia_plugin_sdk::manifest::Param;
 use loggia_plugin_sdk::storage::Error;
 use loggia_plugin_sdk::{Failure, Page, Request, Response, Route, Select, Timestamp, declare};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::event::{self, Event, Id, Kind};
+use crate::event::{Event, Kind};
 use crate::period::{self, time};
 
 pub(crate) const ROUTE: Route = Route::get(
@@ -34,9 +34,9 @@ const SHOWN: [&str; 6] =
     ["presence", "message", "typing", "role_change", "join", "deleted_message"];
 
 declare! { STORAGE:
-    const TIMELINE: Select<Filter<'_>, Id> = select(
+    const TIMELINE: Select<Filter<'_>, Row> = select(
         "timeline",
-        "SELECT id FROM event WHERE user_id = :user AND guild_id = :guild AND type = ANY(:types)",
+        "SELECT _body AS event FROM event WHERE user_id = :user AND guild_id = :guild AND type = ANY(:types)",
     )
     .conditions(&[
         "created_at >= :since",
@@ -55,6 +55,11 @@ struct Filter<'a> {
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     search: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    event: Event,
 }
 
 /// An event as the timeline shows it.
@@ -99,10 +104,8 @@ fn timeline(request: &Request) -> Result<Response, Failure> {
         search: request.query("search"),
     };
     let rows = TIMELINE.page(&filter, &Page { total: true, ..request.page()? })?;
-    let ids: Vec<String> = rows.decode()?.into_iter().map(|row| row.id).collect();
-    let documents = event::documents(&ids)?;
-    let mut items: Vec<Item> =
-        documents.iter().map(|document| Item::of(document)).collect::<Result<_, _>>()?;
+    let found = rows.decode()?.into_iter();
+    let mut items = found.map(|row| Item::of(row.event)).collect::<Result<Vec<Item>, Error>>()?;
     flags::flag(&mut items);
     let answer = Answer {
         items,
@@ -114,10 +117,8 @@ fn timeline(request: &Request) -> Result<Response, Failure> {
 }
 
 impl Item {
-    fn of(document: &str) -> Result<Self, Error> {
+    fn of(event: Event) -> Result<Self, Error> {
         let corrupt = |fault: &str| Error::Other(format!("a stored event: {fault}"));
-        let event: Event =
-            serde_json::from_str(document).map_err(|fault| corrupt(&fault.to_string()))?;
         let (Some(id), Some(kind), Some(created_at)) = (event.id, event.kind, event.created_at)
         else {
             return Err(corrupt("it has no id, no type or no time"));
