@@ -178,7 +178,7 @@ impl Random {
         Self(place as u64)
     }
 
-    /// By SplitMix64.
+    /// By `SplitMix64`.
     fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;

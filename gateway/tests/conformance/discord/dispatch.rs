@@ -375,7 +375,7 @@ async fn what_makes_no_event_is_counted(gateway: &TestGateway) {
     ]);
     gateway.at_noon().take(dispatches, 0, 5).await;
     gateway.take(json!([]), 0, 0).await;
-    assert_eq!(gateway.all_events().await, [json!({}); 0]);
+    assert!(gateway.all_events().await.is_empty());
 }
 
 async fn a_dispatch_that_cannot_be_read_stops_no_other(gateway: &TestGateway) {

@@ -87,7 +87,7 @@ async fn strict_stores_all_or_none(gateway: &TestGateway) {
     let problem =
         gateway.send_events("?strict=true", &mixed).await.assert_problem(422, "invalid-events");
     assert_eq!(each(&problem["rejected"], "index"), [1, 3]);
-    assert_eq!(gateway.all_events().await, [json!({}); 0]);
+    assert!(gateway.all_events().await.is_empty());
     let answer = gateway.send_events("?strict=true", &good).await.assert_status(200).json();
     assert_eq!(answer, json!({"ingested": 2, "duplicates": 0, "rejected": []}));
 }

@@ -59,11 +59,12 @@ impl Event {
 
     /// The observer is the user.
     fn observe(&mut self) -> Result<(), Problem> {
-        if self.user_id.is_some() && self.user_id != self.observer_id {
+        let observer = self.observer_id.clone().ok_or_else(|| missing("observerId"))?;
+        let name = self.observer_name.clone().ok_or_else(|| missing("observerName"))?;
+        if self.user_id.as_ref().is_some_and(|user| *user != observer) {
             return Err(fault("observer-differs", "userId is another one than observerId"));
         }
-        self.user_id.clone_from(&self.observer_id);
-        self.username.clone_from(&self.observer_name);
+        (self.user_id, self.username) = (Some(observer), Some(name));
         Ok(())
     }
 
