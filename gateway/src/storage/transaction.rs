@@ -88,6 +88,21 @@ impl Transaction {
         rows
     }
 
+    /// As [`Self::run_within`], for a statement that changes what it selects. On `PostgreSQL` it stays
+    /// prepared: it is run often, and to plan it takes several times as long as to change a few
+    /// documents. The server settles on one plan for all values only where that is no dearer.
+    pub(super) async fn change_within(
+        &mut self,
+        query: Query,
+        wall: &Arc<Wall>,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
+        match self {
+            Self::Postgres(_) => self.run(query, deadline).await,
+            Self::Sqlite(_) => self.run_within(query, wall, deadline).await,
+        }
+    }
+
     /// Run statements one after another, up to the first that fails.
     pub(super) async fn run_all(
         &mut self,

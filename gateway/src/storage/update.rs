@@ -206,7 +206,7 @@ impl ChangeWhere<'_> {
         };
         let binds = text.binds.iter().map(value).collect();
         let query = Query { sql: Arc::clone(&text.sql), binds };
-        let rows = transaction.run_within(query, &text.wall, self.deadline).await;
+        let rows = transaction.change_within(query, &text.wall, self.deadline).await;
         let effect = match self.plan.kind {
             Kind::Update(_) => Effect::Write,
             Kind::Delete(_) => Effect::Delete,
