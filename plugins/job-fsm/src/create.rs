@@ -35,7 +35,14 @@ pub(crate) const ROUTE: Route =
 
 pub(crate) const BATCH_ROUTE: Route =
     Route::post("create-jobs", "/jobs:batchCreate", "Create jobs, all or none.", batch_create)
-        .with(|operation| operation.body::<Batch>().body_bytes(MAX_BATCH_BYTES));
+        .with(|operation| {
+            operation
+                .body::<Batch>()
+                .body_bytes(MAX_BATCH_BYTES)
+                // A thousand jobs at once are more than most requests write.
+                .request_ms(10_000)
+                .transaction_ms(5_000)
+        });
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

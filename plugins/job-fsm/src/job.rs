@@ -176,7 +176,8 @@ fn job(job: manifest::Collection) -> manifest::Collection {
         .index_where("oldest", &["queue", "created_at"], queued)
         .index_where("of_key", &["key", "sequence_number"], not_ended)
         .index_where("of_worker", &["worker_id"], held)
-        .index("by_time", &["created_at"])
-        .index("by_status", &["status", "created_at"])
-        .index("by_user", &["user_id", "created_at"])
+        .index("by_time", &["created_at", "sequence_number"])
+        .index("by_status", &["status", "created_at", "sequence_number"])
+        .index("by_user", &["user_id", "created_at", "sequence_number"])
+        .index("by_worker", &["worker_id", "created_at", "sequence_number"])
 }

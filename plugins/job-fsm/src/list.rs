@@ -29,6 +29,7 @@ declare! { STORAGE:
     const LIST: Select<Filter<'_>, Row> = select("list", "SELECT id FROM job")
         .conditions(&[
             "sequence_number = :sequence_number",
+            "status = :status",
             "status = ANY(:statuses)",
             "queue = :queue",
             "worker_id = :worker_id",
@@ -45,7 +46,9 @@ declare! { STORAGE:
 #[derive(Serialize)]
 struct Filter<'a> {
     sequence_number: Option<i64>,
-    statuses: Option<Vec<&'a str>>,
+    /// One alone, whose jobs an index has in order.
+    status: Option<&'a str>,
+    statuses: Option<&'a [&'a str]>,
     queue: Option<&'a str>,
     worker_id: Option<&'a str>,
     user_id: Option<&'a str>,
@@ -63,7 +66,8 @@ fn list(request: &Request) -> Result<Response, Failure> {
         request.query_all("status").filter_map(State::parse).map(State::name).collect();
     let filter = Filter {
         sequence_number: request.query_as("sequence_number")?,
-        statuses: (!statuses.is_empty()).then_some(statuses),
+        status: if let [status] = statuses[..] { Some(status) } else { None },
+        statuses: (statuses.len() > 1).then_some(&statuses),
         queue: request.query("queue"),
         worker_id: request.query("worker_id"),
         user_id: request.query("user_id"),

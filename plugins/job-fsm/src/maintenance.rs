@@ -120,7 +120,12 @@ fn expire_workers(request: &Request) -> Result<Response, Failure> {
 fn bury_workers(rules: &Rules, done: &mut Done) -> Result<(), Failure> {
     for worker in BURY.limit(BATCH).run_json(&Due { now: rules.now })? {
         done.dead_workers += 1;
-        change_all(held_by(&worker.id)?, rules, done, step::lose)?;
+        let mut held = held_by(&worker.id)?;
+        while !held.is_empty() {
+            let rest = held.split_off(held.len().min(BATCH as usize));
+            change_all(held, rules, done, step::lose)?;
+            held = rest;
+        }
     }
     Ok(())
 }

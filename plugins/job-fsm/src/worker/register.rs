@@ -15,6 +15,9 @@ pub(crate) const ROUTE: Route =
         |operation| {
             operation
                 .body::<NewWorker>()
+                // It may have held a thousand jobs.
+                .request_ms(10_000)
+                .transaction_ms(5_000)
                 .answers(201, "The new worker.")
                 .answers(200, "The worker of this address. What it held is tried again.")
         },
