@@ -4,7 +4,7 @@ use futures_util::future::{join, join_all};
 use loggia::config::Config;
 use serde_json::{Value, json};
 
-use super::{Jobs, exact, ids, set, text};
+use super::{Jobs, exact, ids, set};
 use crate::harness::{TestGateway, on_both_databases, until};
 use crate::waits::until_waiting;
 
@@ -109,23 +109,27 @@ async fn the_end_of_a_job_wakes_who_waits_for_the_quota(gateway: &TestGateway) {
     assert_eq!(woken_by(&jobs, complete).await.len(), 1);
 }
 
-/// The claim is not run again, or it would find the job that was made behind the bell's back.
+/// A claim that was woken would get the job whose time has come in the meantime.
 async fn heartbeats_wake_nobody(gateway: &TestGateway) {
     let jobs = Jobs::of(gateway);
+    // 2026-11-26T20:00:00Z
+    gateway.storage().freeze_clock(1_795_723_200_000_000);
     jobs.worker("w").await;
-    let id = text(&jobs.create(json!({})).await["id"]);
+    jobs.create(json!({"id": "runs"})).await;
     jobs.claim("w", 1).await;
-    let claim = json!({"worker_id": "w", "wait_seconds": 2});
-    let beats = async {
+    jobs.create(json!({"id": "later", "run_at": "2026-11-26T20:01:00Z"})).await;
+    let others = async {
         until_waiting(gateway, 1).await;
-        for _ in 0..5 {
-            let path = format!("jobs/{id}:heartbeat");
-            jobs.post(&path, &json!({"token": 1})).await.assert_status(200);
-            assert_eq!(gateway.waiting(), 1);
+        jobs.in_seconds(60);
+        for _ in 0..20 {
+            let beat = jobs.post("jobs/runs:heartbeat", &json!({"token": 1})).await;
+            beat.assert_status(200);
         }
+        assert_eq!(gateway.waiting(), 1);
+        jobs.create(json!({})).await;
     };
-    let (claimed, ()) = join(jobs.claim_by(&claim), beats).await;
-    assert!(claimed.is_empty());
+    let (claimed, ()) = join(waiting_claim(&jobs, "w"), others).await;
+    assert_eq!(ids(&claimed), ["later"]);
 }
 
 async fn a_wait_in_vain_ends(gateway: &TestGateway) {
