@@ -8,7 +8,7 @@ use crate::fault::network_not_found;
 use crate::key::Key;
 use crate::settings::Settings;
 use crate::store::{InNetwork, network_id};
-use crate::usage::Usage;
+use crate::usage::{Usage, bytes};
 
 pub(crate) const ROUTE: Route = Route::get(
     "network-stats",
@@ -43,7 +43,7 @@ fn stats(request: &Request) -> Result<Response, Failure> {
     let updated = newest.groups.map_or(newest.network, |groups| groups.max(newest.network));
     let stats = json!({
         "groupCount": usage.groups(), "contactCount": usage.contacts(), "wireCount": usage.wires(),
-        "snapshotCount": newest.snapshots, "totalSize": usage.bytes(),
+        "snapshotCount": newest.snapshots, "totalSize": bytes(&network)?,
         "lastUpdated": updated.to_string(),
         "limits": {
             "max_contacts_per_group": limits.max_contacts_per_group,

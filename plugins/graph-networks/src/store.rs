@@ -78,7 +78,11 @@ fn contact(contact: manifest::Collection) -> manifest::Collection {
         .field("bytes", FieldType::Integer)
         .field("boundary", FieldType::Text)
         .index("by_group", &["network", "group_key", "place"])
-        .index_where("by_boundary", &["network"], json!({"boundary": ["input", "output"]}))
+        .index_where(
+            "by_boundary",
+            &["boundary", "network"],
+            json!({"boundary": ["input", "output"]}),
+        )
 }
 
 fn wire(wire: manifest::Collection) -> manifest::Collection {

@@ -15,11 +15,15 @@ declare! { STORAGE:
         "usage",
         "SELECT (SELECT sum(g.documents) FROM count_groups AS g WHERE g.network = n.id) AS groups, \
          (SELECT sum(c.documents) FROM count_contacts AS c WHERE c.network = n.id) AS contacts, \
-         (SELECT sum(w.documents) FROM count_wires AS w WHERE w.network = n.id) AS wires, \
-         (SELECT sum(g.sum_bytes) FROM count_groups AS g WHERE g.network = n.id) AS group_bytes, \
-         (SELECT sum(c.sum_bytes) FROM count_contacts AS c WHERE c.network = n.id) AS contact_bytes, \
-         (SELECT sum(w.sum_bytes) FROM count_wires AS w WHERE w.network = n.id) AS wire_bytes \
+         (SELECT sum(w.documents) FROM count_wires AS w WHERE w.network = n.id) AS wires \
          FROM network AS n WHERE n.id = :network",
+    );
+
+    const BYTES: Select<InNetwork<'_>, Bytes> = select(
+        "bytes",
+        "SELECT g.sum_bytes AS bytes FROM count_groups AS g WHERE g.network = :network \
+         UNION ALL SELECT c.sum_bytes AS bytes FROM count_contacts AS c WHERE c.network = :network \
+         UNION ALL SELECT w.sum_bytes AS bytes FROM count_wires AS w WHERE w.network = :network",
     );
 }
 
@@ -41,9 +45,12 @@ pub(crate) struct Usage {
     groups: Option<u64>,
     contacts: Option<u64>,
     wires: Option<u64>,
-    group_bytes: Option<u64>,
-    contact_bytes: Option<u64>,
-    wire_bytes: Option<u64>,
+}
+
+/// Of the documents of one collection.
+#[derive(Deserialize)]
+struct Bytes {
+    bytes: u64,
 }
 
 impl Usage {
@@ -62,10 +69,6 @@ impl Usage {
 
     pub(crate) fn wires(&self) -> u64 {
         self.wires.unwrap_or(0)
-    }
-
-    pub(crate) fn bytes(&self) -> u64 {
-        [self.group_bytes, self.contact_bytes, self.wire_bytes].into_iter().flatten().sum()
     }
 }
 
@@ -91,8 +94,10 @@ pub(crate) fn check(network: &Key, written: u64, limits: &Settings) -> Result<()
     Ok(())
 }
 
-fn bytes(network: &Key) -> Result<u64, Error> {
-    Ok(Usage::of(network)?.unwrap_or_default().bytes())
+/// How many bytes the groups, contacts and wires of a network have, as JSON.
+pub(crate) fn bytes(network: &Key) -> Result<u64, Error> {
+    let rows = BYTES.rows(&InNetwork { network: network.as_str() })?;
+    Ok(rows.into_iter().map(|row| row.bytes).sum())
 }
 
 /// Refuse too many contacts of one group.
