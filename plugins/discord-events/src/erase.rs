@@ -134,3 +134,15 @@ impl Steps {
         Response::json(200, format!(r#"{{"deleted":{deleted}{more}}}"#))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_asks_again_where_the_steps_did_not_do() {
+        let answer = |made| Steps { deleted: 5, made }.answer();
+        assert_eq!(answer(MAX_STEPS - 1), Response::json(200, r#"{"deleted":5}"#));
+        assert_eq!(answer(MAX_STEPS), Response::json(200, r#"{"deleted":5,"more":true}"#));
+    }
+}

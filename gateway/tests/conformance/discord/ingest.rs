@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{HOUR, JSON, NDJSON, SECOND, each, join, merge, one_of_each, route, typing};
 use crate::harness::faults::patient;
 use crate::harness::{TestGateway, on_both_databases};
+use crate::server::exchange;
 
 on_both_databases! {
     events_come_back_as_they_were_sent,
@@ -15,6 +16,7 @@ on_both_databases! {
     the_same_event_twice_is_one_event,
     ten_thousand_events_are_one_request with patient,
     more_than_ten_thousand_events_are_refused with patient,
+    a_body_of_more_than_16_mib_is_refused,
     what_is_no_list_is_refused,
     batches_that_race_store_each_event_once with patient,
 }
@@ -135,6 +137,19 @@ async fn more_than_ten_thousand_events_are_refused(gateway: &TestGateway) {
     let lines = "0\n".repeat(10_001);
     let answer = gateway.send("POST", &route("events"), &[NDJSON], lines).await;
     answer.assert_problem(422, "too-many-events");
+}
+
+/// It is announced alone: the gateway answers without reading it.
+async fn a_body_of_more_than_16_mib_is_refused(gateway: &TestGateway) {
+    let length = (16 << 20) + 1;
+    let path = route("events");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n"
+    );
+    let answer = exchange(gateway, &head).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("\"limit\":16777216"), "{answer}");
 }
 
 async fn what_is_no_list_is_refused(gateway: &TestGateway) {
