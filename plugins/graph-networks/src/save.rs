@@ -155,8 +155,10 @@ pub(crate) fn save(
         let document = group.own.document(network, place);
         GROUPS.put_json(&group.key, document).when(condition(found.is_some())).into()
     };
-    let saved = write_groups(groups, groups.iter().map(write).collect())?;
+    let writes = groups.iter().map(write).collect();
     replace(groups, there)?;
+    // New groups come last: near a network's limit of groups, others wait from here on.
+    let saved = write_groups(groups, writes)?;
     usage::check(network, bytes(groups), limits)?;
     Ok(saved)
 }

@@ -27,9 +27,13 @@ declare! { STORAGE:
     const HOLD: Update<Id<'_>, Held> =
         update("hold", "network").set(&[("seen", "_version")]).filter("id = :id");
 
-    /// Change the versions of groups, and hold their rows.
-    const TOUCH: Update<Keys<'_>, Held> =
-        update("touch", "group").set(&[("seen", "_version")]).filter("id = ANY(:keys)").order("id");
+    /// Change a group's version, and hold its row.
+    const TOUCH: Update<Id<'_>, Held> =
+        update("touch", "group").set(&[("seen", "_version")]).filter("id = :id");
+
+    /// The same for several groups.
+    const TOUCH_SOME: Update<Keys<'_>, Held> =
+        update("touch-some", "group").set(&[("seen", "_version")]).filter("id = ANY(:keys)").order("id");
 
     /// The same for all groups of a network.
     const TOUCH_ALL: Update<InNetwork<'_>, Held> = update("touch-all", "group")
@@ -140,7 +144,11 @@ pub(crate) fn hold_network(network: &Key) -> Result<Option<Version>, Error> {
 
 /// Hold those of these groups that are there.
 pub(crate) fn hold_groups(keys: &[String]) -> Result<Vec<Document<Held>>, Error> {
-    TOUCH.run(&Keys { keys })
+    match keys {
+        // PostgreSQL keeps the plan of this one.
+        [id] => TOUCH.run(&Id { id }),
+        keys => TOUCH_SOME.run(&Keys { keys }),
+    }
 }
 
 /// Hold a group that must be there.
