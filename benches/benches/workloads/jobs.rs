@@ -4,11 +4,14 @@
 //! claim.
 
 use std::cell::Cell;
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use loggia_benches::database::Database;
 use loggia_benches::load::Measured;
-use loggia_benches::replay::{Conversation, Request, bare, json};
+use loggia_benches::replay::{Client, Conversation, Request, bare, json};
+use loggia_benches::server::{Kind, Server};
 use serde_json::{Value, json};
 
 use crate::Bench;
@@ -139,7 +142,7 @@ fn pickups(bench: &Bench, report: &mut Report) -> Result<()> {
         for _ in 0..times {
             if client == 1 {
                 // The other one waits by then.
-                tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+                tokio::time::sleep(Duration::from_millis(15)).await;
                 began.set(Instant::now());
                 conversation.ask(&create).await?;
                 continue;
@@ -151,6 +154,42 @@ fn pickups(bench: &Bench, report: &mut Report) -> Result<()> {
         Ok(latencies)
     })?;
     report.latency("J3", "pickup by a worker that waits", "-", measured);
+    match bench.database {
+        Database::Postgres { .. } => pickups_between(bench, report),
+        Database::Sqlite(_) => Ok(()),
+    }
+}
+
+/// The same where the job is created at another gateway on the same database.
+fn pickups_between(bench: &Bench, report: &mut Report) -> Result<()> {
+    let other = Server::start(Kind::InUse, &bench.database.url())?;
+    let (creator, began) = (Client::new(other.address)?, Mutex::new(Instant::now()));
+    let (claim, create) = (claim(0, 1, 20), json("POST", &format!("{JOBS}/jobs"), &json!({})));
+    let times = bench.times(200);
+    let measured = std::thread::scope(|scope| {
+        let creating = scope.spawn(|| {
+            for _ in 0..times {
+                // The worker waits by then.
+                std::thread::sleep(Duration::from_millis(15));
+                *began.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                creator.ask(&create)?;
+            }
+            anyhow::Ok(())
+        });
+        let measured = bench.client.converse(1, async |_, mut conversation| {
+            let mut latencies = Vec::new();
+            for _ in 0..times {
+                let (jobs, _) = take(&mut conversation, &claim).await?;
+                let began = *began.lock().unwrap_or_else(PoisonError::into_inner);
+                latencies.push(u64::try_from(began.elapsed().as_nanos())?);
+                conversation.ask(&complete(&jobs)?).await?;
+            }
+            Ok(latencies)
+        });
+        creating.join().map_err(|_| anyhow::anyhow!("the creator has failed"))??;
+        measured
+    })?;
+    report.latency("J3", "the same, created at another gateway", "-", measured);
     Ok(())
 }
 
