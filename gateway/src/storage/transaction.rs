@@ -103,6 +103,26 @@ impl Transaction {
         }
     }
 
+    /// As [`Self::change_within`], for a statement that passes over what others hold. It hands
+    /// out the first documents of an order, so one plan serves all values, and `PostgreSQL` makes
+    /// no other.
+    pub(super) async fn claim_within(
+        &mut self,
+        query: Query,
+        wall: &Arc<Wall>,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
+        match self {
+            Self::Postgres(transaction) => {
+                let logged = Logged::begin(&query);
+                let rows = transaction.run_generic(&query, deadline).await;
+                logged.end(&rows);
+                rows
+            }
+            Self::Sqlite(_) => self.run_within(query, wall, deadline).await,
+        }
+    }
+
     /// Run statements one after another, up to the first that fails.
     pub(super) async fn run_all(
         &mut self,
@@ -123,24 +143,33 @@ impl Transaction {
 
     /// Mark the place to which [`Self::rollback_to_savepoint`] goes back.
     pub(super) async fn savepoint(&mut self, deadline: Instant) -> Result<(), Error> {
-        self.control("SAVEPOINT call", deadline).await
+        match self {
+            Self::Postgres(transaction) => transaction.savepoint(),
+            Self::Sqlite(transaction) => transaction.control("SAVEPOINT call", deadline).await,
+        }
     }
 
     /// The savepoint is not needed any more.
     pub(super) async fn release_savepoint(&mut self, deadline: Instant) -> Result<(), Error> {
-        self.control("RELEASE SAVEPOINT call", deadline).await
+        match self {
+            Self::Postgres(transaction) => {
+                transaction.release_savepoint();
+                Ok(())
+            }
+            Self::Sqlite(transaction) => {
+                transaction.control("RELEASE SAVEPOINT call", deadline).await
+            }
+        }
     }
 
     /// Undo what was done since the savepoint, and let go of it.
     pub(super) async fn rollback_to_savepoint(&mut self, deadline: Instant) -> Result<(), Error> {
-        self.control("ROLLBACK TO SAVEPOINT call", deadline).await?;
-        self.release_savepoint(deadline).await
-    }
-
-    async fn control(&mut self, sql: &'static str, deadline: Instant) -> Result<(), Error> {
         match self {
-            Self::Postgres(transaction) => transaction.control(sql, deadline).await,
-            Self::Sqlite(transaction) => transaction.control(sql, deadline).await,
+            Self::Postgres(transaction) => transaction.rollback_to_savepoint(deadline).await,
+            Self::Sqlite(transaction) => {
+                transaction.control("ROLLBACK TO SAVEPOINT call", deadline).await?;
+                transaction.control("RELEASE SAVEPOINT call", deadline).await
+            }
         }
     }
 

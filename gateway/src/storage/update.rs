@@ -71,6 +71,11 @@ impl ChangePlan {
         texts.chain(self.change.clone().map(|change| (change, false))).collect()
     }
 
+    /// Whether it passes over what others hold, as a claim does.
+    fn hands_out(&self) -> bool {
+        matches!(&self.kind, Kind::Update(update) if update.skips_locked())
+    }
+
     fn render(&self, given: &Vec<bool>) -> Arc<Text> {
         remember(&self.texts, given, || match &self.kind {
             Kind::Update(update) => update.render(self.dialect, given),
@@ -206,7 +211,11 @@ impl ChangeWhere<'_> {
         };
         let binds = text.binds.iter().map(value).collect();
         let query = Query { sql: Arc::clone(&text.sql), binds };
-        let rows = transaction.change_within(query, &text.wall, self.deadline).await;
+        let rows = if self.plan.hands_out() {
+            transaction.claim_within(query, &text.wall, self.deadline).await
+        } else {
+            transaction.change_within(query, &text.wall, self.deadline).await
+        };
         let effect = match self.plan.kind {
             Kind::Update(_) => Effect::Write,
             Kind::Delete(_) => Effect::Delete,

@@ -1,6 +1,5 @@
 //! A transaction: one connection from its first statement to its end.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +23,8 @@ pub(crate) struct Transaction {
     connection: Option<PooledConnection>,
     /// The server's number of a transaction that writes, by which it remembers the end.
     number: Option<String>,
+    /// What goes to the server before the next statement, in its round trip.
+    pending: Vec<&'static str>,
     /// Set by an error that no savepoint caught: the server accepts nothing more but its end.
     broken: bool,
 }
@@ -34,7 +35,8 @@ impl Transaction {
         whose: Whose,
         mode: TransactionMode,
     ) -> Self {
-        Self { postgres, whose, mode, connection: None, number: None, broken: false }
+        let (connection, number, pending) = (None, None, Vec::new());
+        Self { postgres, whose, mode, connection, number, pending, broken: false }
     }
 
     /// Run one statement. The first one takes the connection and carries BEGIN with it.
@@ -53,6 +55,19 @@ impl Transaction {
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
         self.run_with(query, Plan::Fresh, deadline).await
+    }
+
+    /// Run a statement for which one plan serves all values, in a transaction.
+    pub(in super::super) async fn run_generic(
+        &mut self,
+        query: &Query,
+        deadline: Instant,
+    ) -> Result<SqlRows, Error> {
+        self.pending.push("SET LOCAL plan_cache_mode TO force_generic_plan");
+        let rows = self.run_with(query, Plan::Kept, deadline).await?;
+        // After an error it goes with the transaction, or back with the savepoint.
+        self.pending.push("SET LOCAL plan_cache_mode TO DEFAULT");
+        Ok(rows)
     }
 
     async fn run_with(
@@ -75,23 +90,26 @@ impl Transaction {
         if self.connection.is_some() {
             return self.run_next(query, plan, deadline).await;
         }
-        match self.run_first(query, plan, deadline).await {
+        let rows = match self.run_first(query, plan, deadline).await {
             // Nothing of it can be there without a COMMIT.
             Err(failure) if failure.may_be_repeated() => {
                 self.broken = false;
-                self.run_first(query, plan, deadline).await.map_err(Error::from)
+                self.run_first(query, plan, deadline).await
             }
-            rows => rows.map_err(Error::from),
-        }
+            rows => rows,
+        };
+        self.pending.clear();
+        rows.map_err(Error::from)
     }
 
     /// What begins it. The server forgets whose rows it could reach with its end.
-    fn begin(&self) -> Cow<'static, str> {
-        let begin = begin(self.mode);
-        match self.postgres.told(self.whose) {
-            Some(whose) => format!("{begin}; SET LOCAL {}", whose.setting()).into(),
-            None => begin.into(),
-        }
+    fn begin(&self) -> String {
+        let told = self.postgres.told(self.whose);
+        let told = told.map(|whose| format!("SET LOCAL {}", whose.setting()));
+        let mut texts = vec![begin(self.mode)];
+        texts.extend(told.as_deref());
+        texts.extend(&self.pending);
+        texts.join("; ")
     }
 
     async fn run_first(
@@ -125,7 +143,8 @@ impl Transaction {
         let Some(mut connection) = self.connection.take() else {
             return Err(failed());
         };
-        match connection.run(query, plan, None, deadline).await {
+        let pending = self.take_pending();
+        match connection.run(query, plan, pending.as_deref(), deadline).await {
             Ok(answer) => {
                 self.connection = Some(connection);
                 Ok(answer.rows)
@@ -173,61 +192,55 @@ impl Transaction {
         })
     }
 
-    /// Run a statement of transaction control, beginning the transaction where it has not begun.
-    pub(in super::super) async fn control(
-        &mut self,
-        sql: &'static str,
-        deadline: Instant,
-    ) -> Result<(), Error> {
-        if self.broken && sql.starts_with("SAVEPOINT") {
-            return Err(failed());
-        }
-        let Some(connection) = self.connection.take() else {
-            return self.control_first(sql, deadline).await;
-        };
-        self.control_on(connection, sql, deadline).await.map(drop).map_err(Error::from)
+    fn take_pending(&mut self) -> Option<String> {
+        let pending = std::mem::take(&mut self.pending);
+        (!pending.is_empty()).then(|| pending.join("; "))
     }
 
-    async fn control_first(&mut self, sql: &'static str, deadline: Instant) -> Result<(), Error> {
+    /// The place to which [`Self::rollback_to_savepoint`] goes back.
+    pub(in super::super) fn savepoint(&mut self) -> Result<(), Error> {
         if self.broken {
             return Err(failed());
         }
-        let text = format!("{}; {sql}", self.begin());
-        let mut repeats = 0..1;
-        loop {
-            let mut connection = self.postgres.acquire(self.whose, deadline).await?;
-            connection.mark_dirty();
-            match self.control_on(connection, &text, deadline).await {
-                Ok(number) => {
-                    self.number = number;
-                    return Ok(());
-                }
-                Err(failure) if failure.may_be_repeated() && repeats.next().is_some() => {
-                    self.broken = false;
-                }
-                Err(failure) => return Err(failure.into()),
-            }
+        self.pending.push(SAVEPOINT);
+        Ok(())
+    }
+
+    /// The savepoint is not needed any more.
+    pub(in super::super) fn release_savepoint(&mut self) {
+        if !self.unmark() {
+            self.pending.push(RELEASE);
         }
     }
 
-    async fn control_on(
+    /// Undo what was done since the savepoint, and let go of it.
+    pub(in super::super) async fn rollback_to_savepoint(
         &mut self,
-        connection: PooledConnection,
-        sql: &str,
         deadline: Instant,
-    ) -> Result<Option<String>, Failure> {
-        let answer = tokio::time::timeout_at(deadline, connection.control(sql)).await;
+    ) -> Result<(), Error> {
+        if self.unmark() {
+            return Ok(());
+        }
+        let connection = self.connection.take().ok_or_else(failed)?;
+        self.pending.extend([ROLLBACK_TO_SAVEPOINT, RELEASE]);
+        let texts = self.take_pending().unwrap_or_default();
+        let answer = tokio::time::timeout_at(deadline, connection.control(&texts)).await;
         let failure = match answer {
-            Ok(Ok(text)) => {
+            Ok(Ok(_)) => {
                 self.broken = false;
                 self.connection = Some(connection);
-                return Ok(text);
+                return Ok(());
             }
             Ok(Err(error)) => Failure::new(&error, true),
             Err(_elapsed) => Failure::TimedOut { sent: true },
         };
         self.give_up(connection, &failure);
-        Err(failure)
+        Err(failure.into())
+    }
+
+    /// Forget a savepoint behind which nothing was sent.
+    fn unmark(&mut self) -> bool {
+        self.pending.pop_if(|last| *last == SAVEPOINT).is_some()
     }
 
     /// Once COMMIT is on its way, only the server tells what happened, so no deadline cuts it
@@ -265,6 +278,10 @@ impl Transaction {
         }
     }
 }
+
+const SAVEPOINT: &str = "SAVEPOINT call";
+const RELEASE: &str = "RELEASE SAVEPOINT call";
+const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT call";
 
 /// The server answers a COMMIT of a transaction that has failed with a rollback and no error. The
 /// empty SELECT is refused in such a transaction, and what follows it is not run.
