@@ -24,6 +24,7 @@ mod document;
 mod document_schema;
 mod error;
 mod field;
+mod insert_rows;
 pub mod migrations;
 mod one_of;
 mod plan_check;

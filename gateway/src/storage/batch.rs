@@ -1,5 +1,6 @@
 //! Several writes of one call, put together: those of one kind on one collection take one statement
-//! on `PostgreSQL`, and one message to the thread that writes on `SQLite`.
+//! on `PostgreSQL`, and one message to the thread that writes on `SQLite`, where inserts share
+//! statements.
 //!
 //! Parents are written before those that refer to them, and deletes come last. Where that order
 //! meets a unique value or a reference, `apply.rs` undoes it and goes one by one.
@@ -174,25 +175,55 @@ impl Apply<'_> {
     ) -> Result<Done, Error> {
         let mut done = Done::new();
         let mut left: Vec<&PreparedWrite<'_>> = group.iter().collect();
-        let stages: &[Kind] =
-            if kind == Kind::Upsert { &[Kind::Update, Kind::Insert] } else { &[kind] };
-        for stage in stages {
-            let queries = left.iter().map(|write| self.single(*stage, write)).collect();
+        if kind != Kind::Insert {
+            let queries = left.iter().map(|write| self.single(kind, write)).collect();
             let answers = self.transaction.run_all(queries, self.deadline).await?;
             for (write, rows) in left.iter().zip(&answers) {
                 if let Some(version) = rows.first_integer().and_then(|v| u64::try_from(v).ok()) {
-                    done.insert(write.id.to_owned(), (version, *stage == Kind::Insert));
+                    done.insert(write.id.to_owned(), (version, false));
                 }
             }
             left.retain(|write| !done.contains_key(write.id));
         }
+        if matches!(kind, Kind::Upsert | Kind::Insert) {
+            self.insert_rows(&left, &mut done).await?;
+        }
         Ok(done)
+    }
+
+    /// `SQLite`: insert where no document exists, several by each statement.
+    async fn insert_rows(
+        &mut self,
+        writes: &[&PreparedWrite<'_>],
+        done: &mut Done,
+    ) -> Result<(), Error> {
+        let mut left = writes;
+        let mut queries = Vec::new();
+        while let Some(first) = left.first() {
+            let statements = &first.plan.sql.insert_rows;
+            let insert = statements.iter().find(|of| of.documents <= left.len());
+            let insert = insert.expect("the last one takes a single document");
+            let (part, rest) = left.split_at(insert.documents);
+            queries.push(self.several(&insert.rendered, part));
+            left = rest;
+        }
+        for rows in self.transaction.run_all(queries, self.deadline).await? {
+            let written = versions(&rows).into_iter();
+            done.extend(written.map(|(id, version)| (id.to_owned(), (version, true))));
+        }
+        Ok(())
+    }
+
+    fn several(&self, rendered: &Rendered, writes: &[&PreparedWrite<'_>]) -> Query {
+        let of_each = writes.iter().flat_map(|write| {
+            write.query(rendered, self.tenant, self.now, write.body(), None).binds
+        });
+        Query { sql: rendered.sql.clone(), binds: of_each.collect() }
     }
 
     fn single(&self, kind: Kind, write: &PreparedWrite<'_>) -> Query {
         let sql = &write.plan.sql;
         let (rendered, version) = match (kind, write.condition) {
-            (Kind::Insert, _) => (&sql.insert, None),
             (Kind::Delete, Precondition::Version(version)) => (&sql.delete_version, Some(version)),
             (Kind::Delete, _) => (&sql.delete, None),
             (_, Precondition::Version(version)) => (&sql.update_version, Some(version)),

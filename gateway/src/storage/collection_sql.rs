@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::batch_sql::BatchSql;
 use super::collection::{Collection, Index};
+use super::insert_rows::InsertRows;
 use super::statement::Dialect;
 use crate::manifest::FieldType;
 
@@ -83,6 +84,8 @@ pub(super) struct CollectionSql {
     pub(super) delete_version: Rendered,
     /// Writes of many documents. `None` on `SQLite`.
     pub(super) batch: Option<BatchSql>,
+    /// As `insert`, of several documents. None on `PostgreSQL`.
+    pub(super) insert_rows: Vec<InsertRows>,
     /// Fill the columns of one version anew from its body.
     pub(super) refill: Rendered,
     /// Replace one version by a body of the current form. It is not a write of a client:
@@ -120,6 +123,10 @@ impl CollectionSql {
             delete: text(|text| text.delete(false)),
             delete_version: text(|text| text.delete(true)),
             batch: (dialect == Dialect::Postgres).then(|| BatchSql::new(collection)),
+            insert_rows: match dialect {
+                Dialect::Postgres => Vec::new(),
+                Dialect::Sqlite => InsertRows::all(collection),
+            },
             refill: text(|text| text.refill(false)),
             upgrade: text(|text| text.refill(true)),
             delete_row: text(|text| text.delete_row()),

@@ -1,8 +1,9 @@
 //! The thread that writes: group commit.
 //!
-//! One outer transaction holds the turns of several requests, one after the other, each in a
-//! savepoint. A turn that is rolled back undoes its savepoint only. The group ends when no turn
-//! waits or it has become long; then one COMMIT, one fsync, and every turn is acknowledged.
+//! One outer transaction holds the turns of several requests, one after the other. A turn that is
+//! rolled back undoes its own savepoint only, or the transaction while nothing else is in it. The
+//! group ends when no turn waits or it has become long; then one COMMIT, one fsync, and every turn
+//! is acknowledged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -55,6 +56,15 @@ struct Writer {
     held: Arc<AtomicU32>,
 }
 
+/// What a turn is undone by.
+#[derive(Clone, Copy)]
+enum Undo {
+    /// Nothing else is in the group's transaction. A savepoint puts each page aside that is
+    /// changed, which is dear where many are.
+    Transaction,
+    Savepoint,
+}
+
 /// How a turn ended.
 enum End {
     /// It waits for the group's commit.
@@ -75,7 +85,8 @@ impl Writer {
         let mut next = Some(first);
         while let Some(turn) = next {
             self.held.store(u32::try_from(committed.len()).unwrap_or(u32::MAX), Ordering::Release);
-            let end = self.turn(&turn);
+            let undo = if committed.is_empty() { Undo::Transaction } else { Undo::Savepoint };
+            let end = self.turn(&turn, undo);
             self.held.store(0, Ordering::Release);
             match end {
                 End::Committed(answer) => committed.push(answer),
@@ -113,8 +124,8 @@ impl Writer {
     }
 
     /// Give one request the connection until it ends its transaction.
-    fn turn(&self, turn: &Turn) -> End {
-        if let Err(error) = self.control("SAVEPOINT request") {
+    fn turn(&self, turn: &Turn, undo: Undo) -> End {
+        if let Err(error) = self.begin_turn(undo) {
             refuse(turn, &error);
             return End::GroupLost;
         }
@@ -122,9 +133,9 @@ impl Writer {
             // An error here means that the request is gone: it was given up, or its deadline
             // has passed.
             let Ok(step) = turn.steps.recv() else {
-                return self.roll_back();
+                return self.roll_back(undo);
             };
-            if let Some(end) = self.step(step) {
+            if let Some(end) = self.step(step, undo) {
                 return end;
             }
             if self.connection.is_autocommit() {
@@ -134,7 +145,7 @@ impl Writer {
     }
 
     /// Do what the request asks; `Some` when its turn ends with it.
-    fn step(&self, step: Step) -> Option<End> {
+    fn step(&self, step: Step, undo: Undo) -> Option<End> {
         match step {
             Step::Run { queries, deadline, answer } => {
                 self.deadline.set(deadline);
@@ -152,23 +163,41 @@ impl Writer {
                 answer.send(self.control(sql)).ok();
                 None
             }
-            Step::Commit { answer } => Some(match self.control("RELEASE SAVEPOINT request") {
+            Step::Commit { answer } => Some(match self.end_turn(undo) {
                 Ok(()) => End::Committed(answer),
                 Err(error) => {
                     answer.send(Err(error)).ok();
-                    self.roll_back()
+                    self.roll_back(undo)
                 }
             }),
             Step::Rollback { answer } => {
-                let end = self.roll_back();
+                let end = self.roll_back(undo);
                 answer.send(Ok(())).ok();
                 Some(end)
             }
         }
     }
 
-    fn roll_back(&self) -> End {
-        match self.control("ROLLBACK TO SAVEPOINT request; RELEASE SAVEPOINT request") {
+    fn begin_turn(&self, undo: Undo) -> Result<(), Error> {
+        match undo {
+            Undo::Transaction => Ok(()),
+            Undo::Savepoint => self.control("SAVEPOINT request"),
+        }
+    }
+
+    fn end_turn(&self, undo: Undo) -> Result<(), Error> {
+        match undo {
+            Undo::Transaction => Ok(()),
+            Undo::Savepoint => self.control("RELEASE SAVEPOINT request"),
+        }
+    }
+
+    fn roll_back(&self, undo: Undo) -> End {
+        let done = self.control(match undo {
+            Undo::Transaction => "ROLLBACK; BEGIN IMMEDIATE",
+            Undo::Savepoint => "ROLLBACK TO SAVEPOINT request; RELEASE SAVEPOINT request",
+        });
+        match done {
             Ok(()) => End::RolledBack,
             Err(_) => End::GroupLost,
         }
