@@ -10,8 +10,9 @@ use super::check::{Checked, Checker, all};
 use super::parse;
 use super::position::start;
 use super::scope::Scope;
-use super::tree::{Body, Comparison, Expression, Grouping, Item, RelationId, Select};
+use super::tree::{Body, Comparison, Expression, FromItem, Grouping, Item, RelationId, Select};
 use super::types::Typed;
+use super::visit::Descend;
 use crate::manifest::FieldType;
 
 /// A named order.
@@ -123,16 +124,19 @@ impl Checker<'_> {
             (Sortable::Result { .. }, Grouping::All, _) if body.rest.is_empty() => {
                 TieBreak { keys: Vec::new(), distinct: false }
             }
-            _ => all_columns(sortable),
+            _ => all_columns(sortable, &select.from),
         }
     }
 }
 
-/// All columns together; rows that are equal in all of them count as one where a page ends.
-fn all_columns(sortable: &Sortable<'_>) -> TieBreak {
-    let items = sortable.items();
-    let keys: Vec<&Item> = items.iter().filter(|item| item.is_comparable()).collect();
-    let distinct = keys.len() == items.len();
+/// All columns together; rows that are equal in all of them count as one where a page ends. What is
+/// worked out of the others says nothing new, and would be worked out again to be a key.
+fn all_columns(sortable: &Sortable<'_>, from: &[FromItem]) -> TieBreak {
+    let items = sortable.items().iter();
+    let telling: Vec<&Item> =
+        items.filter(|item| !sortable.follows_from_others(item, from)).collect();
+    let keys: Vec<&Item> = telling.iter().copied().filter(|item| item.is_comparable()).collect();
+    let distinct = keys.len() == telling.len();
     TieBreak { keys: keys.into_iter().map(|item| sortable.value(item)).collect(), distinct }
 }
 
@@ -158,6 +162,23 @@ impl Sortable<'_> {
         match self {
             Self::Rows { items, .. } | Self::Result { items, .. } => items,
         }
+    }
+
+    /// Whether an item is no column itself, and all columns of FROM that it is worked out of are
+    /// keys.
+    fn follows_from_others(&self, item: &Item, from: &[FromItem]) -> bool {
+        let Self::Rows { items, .. } = self else { return false };
+        let mut follows = !matches!(item.expression, Expression::Column(..));
+        item.expression.visit(&mut |part| {
+            if let Expression::Column(relation, _) = part {
+                let outer = from.iter().any(|from| from.relation == *relation);
+                let is_key = |other: &Item| other.expression == *part && other.is_comparable();
+                let known = items.iter().any(is_key);
+                follows &= !outer || known;
+            }
+            Descend::Yes
+        });
+        follows
     }
 
     fn value(&self, item: &Item) -> Typed {

@@ -35,6 +35,25 @@ fn a_collection_without_a_time_to_live_is_not_tested_for_expiry() {
     assert_eq!(rendered.binds, [Bind::Tenant]);
 }
 
+#[test]
+fn what_follows_from_other_columns_is_no_key() {
+    let statement = compile(json!({
+        "name": "s",
+        "select": "SELECT t.kind AS kind, t.n + 1 AS next, (SELECT e.kind FROM event AS e \
+                   WHERE e.kind = t.kind ORDER BY e.at LIMIT 1) AS first, t.n * 2 AS n2, t.n AS n \
+                   FROM (SELECT kind, count(*) AS n FROM event GROUP BY kind) AS t",
+    }));
+    let rendered = render_all(&statement, Dialect::Sqlite);
+    let (_, order) = rendered.sql.rsplit_once(" ORDER BY ").expect("it is in order");
+    assert_eq!(order, "\"t1\".\"kind\", \"t1\".\"n\"");
+    let hidden = compile(json!({
+        "name": "s",
+        "select": "SELECT t.n + 1 AS next FROM (SELECT kind, count(*) AS n FROM event \
+                   GROUP BY kind) AS t",
+    }));
+    assert_eq!(hidden.key_types(0).len(), 1, "nothing else tells its rows apart");
+}
+
 /// Whatever a statement is made of, a table stands only behind its tenant.
 #[test]
 fn every_table_is_bound_to_the_tenant() {
