@@ -46,8 +46,10 @@ impl Connector {
         }
         let tls = options.tls.connector()?;
         let options = config.get_options().unwrap_or_default();
-        // JIT turns a query of 70 ms into one of 800 ms.
-        let options = format!("{options} -c jit=off");
+        // JIT turns a query of 70 ms into one of 800 ms. Many requests run at once, and one that is
+        // spread over processes takes more of the processors from the others than it gains itself;
+        // the URL may ask for it all the same.
+        let options = format!("-c max_parallel_workers_per_gather=0 {options} -c jit=off");
         config
             .options(&options)
             .application_name("loggia")
