@@ -44,7 +44,7 @@ fn event(event: manifest::Collection) -> manifest::Collection {
             &["guild_id", "created_at", "user_id", "first_client", "second_client", "third_client"],
             json!({"type": ["presence"]}),
         )
-        .index("by_user", &["user_id", "guild_id", "created_at"])
+        .index("by_user", &["user_id", "guild_id", "created_at", "id", "type"])
         .index("by_channel", &["guild_id", "channel_id", "created_at"])
         .index_where("by_message", &["message_id"], json!({"type": ["message"]}))
         .search_index("words", &["content"])

@@ -11,10 +11,12 @@ declare! { STORAGE:
          t.channels AS \"channelCount\" \
          FROM (SELECT g.user_id AS user_id, g.channels AS channels, \
           row_number() OVER (ORDER BY g.channels DESC, g.user_id) AS place \
-          FROM (SELECT user_id, count(DISTINCT channel_id) AS channels FROM event \
-           WHERE guild_id = :guild AND type = 'typing' \
-           AND created_at >= :since AND created_at < :until AND NOT user_id = ANY(:exclude) \
-           GROUP BY user_id) AS g) AS t \
+          FROM (SELECT p.user_id AS user_id, count(*) AS channels \
+           FROM (SELECT user_id, channel_id FROM event \
+            WHERE guild_id = :guild AND type = 'typing' \
+            AND created_at >= :since AND created_at < :until AND NOT user_id = ANY(:exclude) \
+            GROUP BY user_id, channel_id) AS p \
+           GROUP BY p.user_id) AS g) AS t \
          WHERE t.place <= :limit",
     )).orders(&[("place", "t.place")]);
 }
