@@ -212,6 +212,9 @@ pub struct IndexDeclaration {
     /// At most one document with these values.
     #[serde(default)]
     pub unique: bool,
+    /// Only documents that have the first field.
+    #[serde(default)]
+    pub sparse: bool,
     /// Fields with the values that a document must have one of to stand in the index.
     #[serde(default, rename = "where")]
     pub only: Map<String, Value>,

@@ -260,6 +260,8 @@ mod tests {
             .index("newest", &["-_updated_at"])
             .unique_index("one_title", &["title"])
             .index_where("by_ann", &["title"], json!({"author": ["ann", null]}))
+            .sparse_index("by_author", &["author", "title"])
+            .sparse_index_where("anns", &["title"], json!({"author": ["ann"]}))
             .long_text("text", "/content/text", 65_536)
             .contains_index("tags", "tags")
             .search_index("words", &["title", "/turns/*/text"])
@@ -338,6 +340,11 @@ mod tests {
                         {"name": "newest", "fields": ["-_updated_at"]},
                         {"name": "one_title", "fields": ["title"], "unique": true},
                         {"name": "by_ann", "fields": ["title"], "where": {"author": ["ann", null]}},
+                        {"name": "by_author", "fields": ["author", "title"], "sparse": true},
+                        {
+                            "name": "anns", "fields": ["title"], "sparse": true,
+                            "where": {"author": ["ann"]},
+                        },
                         {"name": "tags", "contains": ["tags"]},
                         {"name": "words", "search": ["title", "/turns/*/text"]},
                         {

@@ -93,6 +93,8 @@ pub struct Index {
     pub columns: Vec<(String, bool)>,
     /// At most one document of a tenant with these values.
     pub unique: bool,
+    /// Only documents that have the first field stand in it.
+    pub sparse: bool,
     /// Where it is partial: all of these hold for the documents in it.
     pub only: Vec<OneOf>,
 }
@@ -332,6 +334,8 @@ impl Collection {
         Ok(Index {
             name: declaration.name.clone(),
             physical_name: self.index_name(declaration),
+            // A document without the one field of a unique index does not count in it.
+            sparse: declaration.sparse || (declaration.unique && declaration.fields.len() == 1),
             columns,
             unique: declaration.unique,
             only: only.collect::<Result<_, _>>()?,

@@ -10,6 +10,7 @@ use crate::harness::stores_on_both_databases;
 
 stores_on_both_databases! { declaring jobs:
     a_partial_index_serves_a_statement_with_the_same_literal,
+    a_sparse_index_serves_a_statement_that_asks_for_a_value,
     a_unique_partial_index_looks_at_its_own_documents_only,
     a_value_changes_into_a_unique_partial_index,
     an_expired_holder_gives_way_only_where_both_stand_in_the_index,
@@ -62,7 +63,7 @@ fn jobs() -> Json {
     json!({
         "collections": [{"name": "job", "expires": true,
             "fields": {"status": "text", "order_key": "integer", "key": "text",
-                "due": "timestamp", "score": "number", "urgent": "boolean"},
+                "due": "timestamp", "score": "number", "urgent": "boolean", "rank": "integer"},
             "indexes": [
                 {"name": "queued", "fields": ["order_key"], "where": {"status": ["queued"]}},
                 {"name": "open", "fields": ["key"], "unique": true,
@@ -71,6 +72,7 @@ fn jobs() -> Json {
                     "score": [1, 2.5], "urgent": [true, null],
                     "due": ["2026-01-01T00:00:00Z"], "order_key": [-3]}},
                 {"name": "without", "fields": ["due"], "where": {"key": [null]}},
+                {"name": "ranked", "fields": ["rank", "due"], "sparse": true},
             ]}],
         "statements": [{"name": "all", "select": "SELECT id, status FROM job"}],
     })
@@ -93,6 +95,22 @@ async fn a_partial_index_serves_a_statement_with_the_same_literal(store: TestSto
     assert!(one.contains("test__job__open"), "{one}");
     let without = plan("key IS NULL AND due > now()", &["1", "1"]).await;
     assert!(without.contains("test__job__without"), "{without}");
+}
+
+async fn a_sparse_index_serves_a_statement_that_asks_for_a_value(store: TestStore) {
+    store.put("job", "1", &json!({"rank": 1})).await;
+    store.put("job", "2", &json!({})).await;
+    let plan = async |condition: &str| {
+        let select = format!("SELECT id FROM job WHERE {condition} AND due = 1767225600000000");
+        store.database.plan(&jobs(), &select, &["1", "1"]).await
+    };
+    let used = "test__job__ranked";
+    let valued = plan("rank = 1").await;
+    assert!(valued.contains(used), "{valued}");
+    let absent = plan("rank IS NULL").await;
+    assert!(!absent.contains(used), "{absent}");
+    let all = store.select("all", &[]).await;
+    assert_eq!(all.as_array().map(Vec::len), Some(2), "{all}");
 }
 
 async fn a_unique_partial_index_looks_at_its_own_documents_only(store: TestStore) {

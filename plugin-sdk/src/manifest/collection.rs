@@ -68,6 +68,8 @@ struct Index {
     search: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unique: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    sparse: bool,
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     only: Option<Value>,
 }
@@ -130,11 +132,26 @@ impl Collection {
         self.add_index(Index { fields: owned(fields), unique: true, ..Index::new(name) })
     }
 
+    /// As [`index`](Self::index), of those documents only that have the first of the fields. It
+    /// serves statements that ask for a value of it.
+    #[must_use]
+    pub fn sparse_index(self, name: &str, fields: &[&str]) -> Self {
+        self.add_index(Index { fields: owned(fields), sparse: true, ..Index::new(name) })
+    }
+
     /// As [`index`](Self::index), of those documents only whose fields have one of these values:
     /// `json!({"status": ["queued"]})`. It serves statements with that condition in literals.
     #[must_use]
     pub fn index_where(self, name: &str, fields: &[&str], only: Value) -> Self {
         self.add_index(Index { fields: owned(fields), only: Some(only), ..Index::new(name) })
+    }
+
+    /// As [`index_where`](Self::index_where), of those of them only that have the first of the
+    /// fields.
+    #[must_use]
+    pub fn sparse_index_where(self, name: &str, fields: &[&str], only: Value) -> Self {
+        let only = Some(only);
+        self.add_index(Index { fields: owned(fields), sparse: true, only, ..Index::new(name) })
     }
 
     /// As [`unique_index`](Self::unique_index), of those documents only whose fields have one of

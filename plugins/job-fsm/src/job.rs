@@ -174,10 +174,10 @@ fn job(job: manifest::Collection) -> manifest::Collection {
         .unique_index_where("unique_key", &["unique_key"], not_ended.clone())
         .index_where("claimable", &["order_key", "sequence_number"], queued.clone())
         .index_where("oldest", &["queue", "created_at"], queued)
-        .index_where("of_key", &["key", "sequence_number"], not_ended)
+        .sparse_index_where("of_key", &["key", "sequence_number"], not_ended)
         .index_where("of_worker", &["worker_id"], held)
         .index("by_time", &["created_at", "sequence_number"])
         .index("by_status", &["status", "created_at", "sequence_number"])
-        .index("by_user", &["user_id", "created_at", "sequence_number"])
-        .index("by_worker", &["worker_id", "created_at", "sequence_number"])
+        .sparse_index("by_user", &["user_id", "created_at", "sequence_number"])
+        .sparse_index("by_worker", &["worker_id", "created_at", "sequence_number"])
 }

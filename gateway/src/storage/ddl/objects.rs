@@ -144,8 +144,10 @@ fn own_index(name: &str, on: &str, dialect: Dialect) -> Object {
 
 fn declared_index(collection: &Collection, declared: &Index, dialect: Dialect) -> Object {
     let unique = if declared.unique { "UNIQUE " } else { "" };
+    let only = declared.only.iter().map(|one_of| one_of.condition(&one_of.column, dialect));
+    let first = declared.columns.first().filter(|_| declared.sparse);
     let only: Vec<String> =
-        declared.only.iter().map(|one_of| one_of.condition(&one_of.column, dialect)).collect();
+        only.chain(first.map(|(column, _)| format!("{column} IS NOT NULL"))).collect();
     let only =
         if only.is_empty() { String::new() } else { format!(" WHERE {}", only.join(" AND ")) };
     let on = format!("{} ({}){only}", collection.table, index_terms(declared, dialect));
