@@ -1,7 +1,6 @@
 //! `ghosts`: who types much and sends little.
 //!
-//! The messages are counted user by user, where an index has them together: `SQLite` sorts what it
-//! groups.
+//! Each type is counted by itself, in a range of an index.
 
 use loggia_plugin_sdk::{Failure, Request, Response, Select, declare};
 
@@ -17,13 +16,15 @@ declare! { STORAGE:
           FROM (SELECT g.user_id AS user_id, g.typing AS typing, g.messages AS messages, \
            CASE WHEN g.messages = 0 THEN CAST(g.typing AS number) \
            ELSE CAST(g.typing AS number) / g.messages END AS score \
-           FROM (SELECT k.user_id AS user_id, count(*) AS typing, \
-            (SELECT count(*) FROM event AS e WHERE e.user_id = k.user_id \
-             AND e.guild_id = :guild AND e.type = 'message' \
-             AND e.created_at >= :since AND e.created_at < :until) AS messages FROM event AS k \
-            WHERE k.guild_id = :guild AND k.type = 'typing' AND k.created_at >= :since \
-            AND k.created_at < :until AND NOT k.user_id = ANY(:exclude) \
-            GROUP BY k.user_id) AS g) AS s) AS t \
+           FROM (SELECT u.user_id AS user_id, sum(u.typing) AS typing, \
+            sum(u.messages) AS messages FROM \
+            (SELECT user_id, count(*) AS typing, 0 AS messages FROM event \
+             WHERE guild_id = :guild AND type = 'typing' AND created_at >= :since \
+             AND created_at < :until AND NOT user_id = ANY(:exclude) GROUP BY user_id \
+             UNION ALL SELECT user_id, 0, count(*) FROM event \
+             WHERE guild_id = :guild AND type = 'message' AND created_at >= :since \
+             AND created_at < :until AND NOT user_id = ANY(:exclude) GROUP BY user_id) AS u \
+            GROUP BY u.user_id) AS g WHERE g.typing > 0) AS s) AS t \
          WHERE t.place <= :limit",
     )).orders(&[("place", "t.place")]);
 }
