@@ -21,7 +21,9 @@ use crate::storage::collection_sql::DOCUMENT_COLUMNS;
 impl Renderer<'_> {
     /// `PostgreSQL`: pick, change, and give the documents in order.
     pub(super) fn update_picked(mut self, update: &Update, order: &Order) -> Rendered {
-        self.picked(order, update.skips_locked);
+        // Ids do not change, so those who refer to the documents need not wait.
+        self.picked(order, " FOR NO KEY UPDATE OF \"t0\"");
+        self.push(if update.skips_locked { " SKIP LOCKED)" } else { ")" });
         self.push(", \"changed\" AS (UPDATE ");
         self.target_table();
         self.push(" AS \"t0\"");
@@ -64,8 +66,8 @@ impl Renderer<'_> {
 
     /// `PostgreSQL`: pick and delete, and give a row for each.
     pub(super) fn delete_picked(mut self, order: &Order) -> Rendered {
-        self.picked(order, false);
-        self.push(" DELETE FROM ");
+        self.picked(order, " FOR UPDATE OF \"t0\"");
+        self.push(") DELETE FROM ");
         self.target_table();
         self.push(" AS \"t0\" USING \"picked\" AS \"p\"");
         self.is_picked();
@@ -82,16 +84,15 @@ impl Renderer<'_> {
         self.end()
     }
 
-    /// The documents under their locks, by id and the keys of the order.
-    fn picked(&mut self, order: &Order, skips_locked: bool) {
+    /// The documents under their locks, by id and the keys of the order; the end is left open.
+    fn picked(&mut self, order: &Order, lock: &str) {
         self.push("WITH \"picked\" AS MATERIALIZED (SELECT \"t0\".\"id\" AS \"id\"");
         for (place, key) in order.keys.iter().enumerate() {
             self.around(", ", &key.expression, " AS ");
             let _ = write!(self.sql_mut(), "\"#{place}\"");
         }
         self.pick(order);
-        self.push(" FOR UPDATE OF \"t0\"");
-        self.push(if skips_locked { " SKIP LOCKED)" } else { ")" });
+        self.push(lock);
     }
 
     /// FROM, WHERE, ORDER BY and LIMIT.

@@ -96,7 +96,7 @@ fn an_update_picks_under_locks_and_writes_by_the_key() {
              FROM \"test__edge\" AS \"t0\" WHERE \"t0\".\"tenant\" = $1::int4 \
              AND (\"t0\".\"f__a\" = ('p'::text COLLATE \"C\")) \
              ORDER BY \"t0\".\"f__cost\" DESC NULLS LAST, \"t0\".\"id\" DESC NULLS LAST \
-             LIMIT $2::int8 FOR UPDATE OF \"t0\" SKIP LOCKED), \
+             LIMIT $2::int8 FOR NO KEY UPDATE OF \"t0\" SKIP LOCKED), \
              \"changed\" AS (UPDATE \"test__edge\" AS \"t0\" \
              SET \"version\" = nextval('loggia_version'), \"updated_at\" = $3::int8{}, \
              \"f__cost\" = (\"t0\".\"f__cost\" + $4::int8), \
