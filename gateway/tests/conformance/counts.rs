@@ -24,6 +24,7 @@ stores_on_both_databases! { declaring jobs:
     concurrent_writers_are_all_counted,
     a_limit_holds_under_100_concurrent_inserts,
     a_limit_holds_when_far_from_it_with_batches,
+    a_small_limit_holds_when_writers_come_near_it,
     a_limit_of_a_tenant_replaces_the_default,
     a_limit_is_of_each_key,
     what_goes_makes_room_within_the_limit,
@@ -341,6 +342,32 @@ async fn a_limit_holds_when_far_from_it_with_batches(store: TestStore) {
     assert!(stored <= 20_000 && stored > 20_000 - 93, "{stored}");
     let slots = store.select("slots", &[]).await;
     assert_eq!(slots, json!([{"room": "a", "documents": stored}]));
+}
+
+/// On `PostgreSQL` the first of them share the way, and the last hundreds take turns.
+async fn a_small_limit_holds_when_writers_come_near_it(store: TestStore) {
+    let store = Arc::new(store);
+    store.storage.set_limit(&store.schema, store.tenant, "max_slots", 400).await.unwrap();
+    let insert = |writer: usize| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let mut stored = 0;
+            for n in 0..10 {
+                match apply_again(&store, &[slot(&format!("{writer} {n}"), "a")]).await {
+                    Ok(_) => stored += 1,
+                    Err(error) => assert_limit(&error),
+                }
+            }
+            stored
+        })
+    };
+    let inserts: Vec<_> = (0..50).map(insert).collect();
+    let mut stored = 0;
+    for insert in inserts {
+        stored += insert.await.unwrap();
+    }
+    assert_eq!(stored, 400);
+    assert_eq!(store.select("slots", &[]).await, json!([{"room": "a", "documents": 400}]));
 }
 
 async fn a_limit_of_a_tenant_replaces_the_default(store: TestStore) {

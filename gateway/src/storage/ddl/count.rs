@@ -306,7 +306,8 @@ fn postgres_body(count: &Count, part: &CountPart, changes: &[Turn]) -> String {
 }
 
 /// Far from the limit, writers share a lock, and what each of them may not see of the others is
-/// bounded: [`Unit::shared_additions`] for each connection of the server. Near it they take turns
+/// bounded: a share for each connection of the server, of at most [`Unit::shared_additions`], and so
+/// small that only the last tenth of what is allowed is near. Near it they take turns
 /// until their commits, and each then sees all that the others have done. One that has shared and finds
 /// itself near runs again: to wait for the lock while it is held by all is to wait for ever.
 fn postgres_limit(count: &Count, setting: &str, insert: &str) -> String {
@@ -317,6 +318,7 @@ fn postgres_limit(count: &Count, setting: &str, insert: &str) -> String {
     let expired = expired_total(count);
     format!(
         "DECLARE r record; allowed int8; total int8; expired int8; gate int8; margin int8; \
+           connections int8; share int8; \
          BEGIN \
          FOR r IN {insert} RETURNING c.tenant, c.key, c.added LOOP \
            CONTINUE WHEN r.added <= 0; \
@@ -325,9 +327,11 @@ fn postgres_limit(count: &Count, setting: &str, insert: &str) -> String {
              ORDER BY tenant DESC LIMIT 1; \
            CONTINUE WHEN coalesce(allowed, 0) <= 0; \
            gate := hashtextextended('{table} ' || r.tenant || ' ' || r.key, 0); \
-           margin := {shared}::int8 * current_setting('max_connections')::int8; \
+           connections := current_setting('max_connections')::int8; \
+           share := greatest(1, least({shared}, allowed / (10 * connections))); \
+           margin := share * connections; \
            {total}; \
-           IF r.added <= {shared} AND allowed - total > margin THEN \
+           IF r.added <= share AND allowed - total > margin THEN \
              PERFORM pg_advisory_xact_lock_shared(gate); \
              {total}; \
              CONTINUE WHEN allowed - total > margin; \
