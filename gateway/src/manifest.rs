@@ -215,6 +215,9 @@ pub struct IndexDeclaration {
     /// Only documents that have the first field.
     #[serde(default)]
     pub sparse: bool,
+    /// Only for conditions on all of its fields, and for no order.
+    #[serde(default)]
+    pub lookup: bool,
     /// Fields with the values that a document must have one of to stand in the index.
     #[serde(default, rename = "where")]
     pub only: Map<String, Value>,

@@ -95,6 +95,8 @@ pub struct Index {
     pub unique: bool,
     /// Only documents that have the first field stand in it.
     pub sparse: bool,
+    /// It gives documents in no order.
+    pub lookup: bool,
     /// Where it is partial: all of these hold for the documents in it.
     pub only: Vec<OneOf>,
 }
@@ -338,6 +340,7 @@ impl Collection {
             sparse: declaration.sparse || (declaration.unique && declaration.fields.len() == 1),
             columns,
             unique: declaration.unique,
+            lookup: declaration.lookup,
             only: only.collect::<Result<_, _>>()?,
         })
     }

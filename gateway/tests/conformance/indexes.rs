@@ -30,8 +30,37 @@ stores_on_both_databases! { declaring notes:
     long_names_of_indexes_stay_distinct,
 }
 
+stores_on_both_databases! { declaring shelves:
+    a_lookup_index_serves_conditions_and_holds_no_ids,
+}
+
 stores_on_both_databases! { declaring places:
     of_two_values_that_are_taken_the_first_is_named,
+}
+
+fn shelves() -> Json {
+    json!({
+        "collections": [{"name": "book", "fields": {"shelf": "text"},
+            "indexes": [{"name": "by_shelf", "fields": ["shelf"], "lookup": true}]}],
+        "statements": [{"name": "all", "select": "SELECT id FROM book WHERE shelf = 'a'"}],
+    })
+}
+
+async fn a_lookup_index_serves_conditions_and_holds_no_ids(store: TestStore) {
+    for (id, shelf) in [("2", "a"), ("1", "a"), ("3", "b")] {
+        store.put("book", id, &json!({"shelf": shelf})).await;
+    }
+    assert_eq!(store.select("all", &[]).await, json!([{"id": "1"}, {"id": "2"}]));
+    let select = "SELECT count(*) AS books FROM book WHERE shelf = 'a'";
+    let plan = store.database.plan(&shelves(), select, &["1"]).await;
+    assert!(plan.contains("test__book__by_shelf"), "{plan}");
+    let definition = match store.is_sqlite() {
+        true => "SELECT sql FROM sqlite_master WHERE name LIKE 'test__book__by_shelf%'",
+        false => "SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'test__book__by_shelf%'",
+    };
+    let definition = store.database.query(definition).await.concat().concat();
+    assert!(definition.contains("(tenant, f__shelf"), "{definition}");
+    assert!(!definition.contains(" id"), "{definition}");
 }
 
 fn places() -> Json {
@@ -182,6 +211,7 @@ async fn faults_of_indexes_are_found_when_a_manifest_is_loaded(store: TestStore)
         (json!({"contains": ["tags"], "fields": ["n"]}), "/collections/0/indexes/0"),
         (json!({"contains": ["tags"], "unique": true}), "/collections/0/indexes/0"),
         (json!({"contains": ["tags"], "where": {"n": [1]}}), "/collections/0/indexes/0"),
+        (json!({"contains": ["tags"], "lookup": true}), "/collections/0/indexes/0"),
         (json!({}), "/collections/0/indexes/0"),
         (json!({"fields": ["tags"]}), "tags is text[], which has no order"),
         (json!({"fields": ["n"], "where": {}}), "/collections/0/indexes/0/where"),

@@ -70,6 +70,8 @@ struct Index {
     unique: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     sparse: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    lookup: bool,
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     only: Option<Value>,
 }
@@ -123,6 +125,13 @@ impl Collection {
     #[must_use]
     pub fn index(self, name: &str, fields: &[&str]) -> Self {
         self.add_index(Index { fields: owned(fields), ..Index::new(name) })
+    }
+
+    /// Index these fields for conditions that say what each of them is. It gives documents in no
+    /// order, and is much smaller than [`index`](Self::index) where many have the same values.
+    #[must_use]
+    pub fn lookup_index(self, name: &str, fields: &[&str]) -> Self {
+        self.add_index(Index { fields: owned(fields), lookup: true, ..Index::new(name) })
     }
 
     /// Index these fields, and allow at most one document with the same values in them. A

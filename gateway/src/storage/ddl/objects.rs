@@ -172,7 +172,8 @@ fn index(name: &str, declared: Declared, unique: &str, on: &str, dialect: Dialec
 }
 
 /// NULLs are the smallest on both databases; that is `SQLite`'s order and not `PostgreSQL`'s. The
-/// id at the end, in the direction of the last field, lets the index serve a keyset page.
+/// id at the end, in the direction of the last field, lets the index serve a keyset page. Without it
+/// `PostgreSQL` keeps equal values once, with a list of their rows.
 fn index_terms(index: &Index, dialect: Dialect) -> String {
     let term = |column: &str, descending: bool| match (dialect, descending) {
         (Dialect::Postgres, false) => format!("{column} ASC NULLS FIRST"),
@@ -183,7 +184,8 @@ fn index_terms(index: &Index, dialect: Dialect) -> String {
     let mut terms = vec!["tenant".to_owned()];
     terms.extend(index.columns.iter().map(|(column, descending)| term(column, *descending)));
     let last_descends = index.columns.last().is_some_and(|(_, descending)| *descending);
-    if !index.unique && index.columns.iter().all(|(column, _)| column != "id") {
+    let is_paged = !index.unique && !index.lookup;
+    if is_paged && index.columns.iter().all(|(column, _)| column != "id") {
         terms.push(term("id", last_descends));
     }
     terms.join(", ")
