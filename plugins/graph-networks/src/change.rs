@@ -1,19 +1,21 @@
 //! Storing and deleting single contacts and wires, beside the others of their group.
 
+use std::collections::HashMap;
+
 use loggia_plugin_sdk::storage::Error;
 use loggia_plugin_sdk::{
     Collection, Conditions, Document, Failure, Outcome, Problem, Select, Version, apply, declare,
 };
 use serde::Deserialize;
 
+use crate::cell::ContactRow;
 use crate::fault::{contact_not_found, duplicate, wire_not_found};
-use crate::key::part;
 use crate::part::{Home, Part, refuse_repeated};
 use crate::save::{Saved, condition, explain};
 use crate::settings::Settings;
-use crate::store::{CONTACTS, InGroup, Keys, WIRES, hold_group, touch_wired};
+use crate::store::{AtHome, CONTACTS, Held, WIRES, fill_group, hold_group, touch_wired};
 use crate::usage;
-use crate::view::read;
+use crate::view::{WireRow, read};
 
 /// Contacts or wires.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,57 +25,37 @@ pub(crate) enum Kind {
 }
 
 declare! { STORAGE:
-    const CONTACT_OWNERS: Select<Keys<'_>, Owned> = select(
-        "contact-owners",
-        "SELECT id, group_key, place, _version AS version FROM contact WHERE id = ANY(:keys)",
-    );
-
-    const WIRE_OWNERS: Select<Keys<'_>, Owned> = select(
-        "wire-owners",
-        "SELECT id, group_key, place, _version AS version FROM wire WHERE id = ANY(:keys)",
-    );
-
-    const CONTACT_PLACES: Select<InGroup<'_>, Places> = select(
-        "contact-places",
-        "SELECT max(place) AS last, count(*) AS parts FROM contact \
-         WHERE network = :network AND group_key = :group",
-    );
-
-    const WIRE_PLACES: Select<InGroup<'_>, Places> = select(
-        "wire-places",
-        "SELECT max(place) AS last, count(*) AS parts FROM wire \
-         WHERE network = :network AND group_key = :group",
-    );
+    const LAST_WIRE: Select<AtHome<'_>, Last> =
+        select("last-wire", "SELECT max(place) AS last FROM wire WHERE home = :home");
 }
 
 /// A part that is there.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Owned {
-    id: String,
-    group_key: String,
+#[derive(Debug)]
+struct Owned {
+    /// The home of its group.
+    home: String,
     place: i64,
-    pub(crate) version: Version,
+    bytes: u64,
+    version: Version,
 }
 
-/// What a group has.
-#[derive(Debug, Default, Deserialize)]
-struct Places {
+/// Where a group's last wire is.
+#[derive(Default, Deserialize)]
+struct Last {
     last: Option<i64>,
-    parts: u64,
-}
-
-/// The members of a part's document that tell where it belongs.
-#[derive(Deserialize)]
-struct Placed<'a> {
-    group_key: &'a str,
-    place: i64,
 }
 
 impl Owned {
-    fn of(found: Document<String>) -> Result<Self, Error> {
-        let Placed { group_key, place } = read(&found.body)?;
-        let group_key = group_key.to_owned();
-        Ok(Self { group_key, place, version: found.version, id: found.id })
+    /// Read the document of a part, which may be another group's.
+    fn of(kind: Kind, found: &Document<String>, home: Home<'_>) -> Result<Self, Error> {
+        let version = found.version;
+        if kind == Kind::Wire {
+            let WireRow { home, place, .. } = read(&found.body)?;
+            return Ok(Self { home: home.into_owned(), place, bytes: 0, version });
+        }
+        let row = ContactRow::of(&found.id, &found.body)?;
+        let bytes = row.contact(home.group)?.json.len() as u64;
+        Ok(Self { home: row.body.home.into_owned(), place: row.body.place, bytes, version })
     }
 }
 
@@ -99,26 +81,14 @@ impl Kind {
         }
     }
 
-    fn owners(self, keys: &[String]) -> Result<Vec<Owned>, Failure> {
-        if let [key] = keys {
-            // The gateway's own look-up costs less than a statement, as long as it is of one body.
-            let found = self.collection().get_json(key)?;
-            return Ok(found.map(Owned::of).transpose()?.into_iter().collect());
-        }
-        let owners = match self {
-            Self::Contact => &CONTACT_OWNERS,
-            Self::Wire => &WIRE_OWNERS,
+    /// Those of these documents that are there.
+    fn owners(self, keys: &[String], home: Home<'_>) -> Result<HashMap<String, Owned>, Error> {
+        let found = self.collection().get_many_json(keys)?.into_iter().flatten();
+        let owned = |found: Document<String>| {
+            let owned = Owned::of(self, &found, home)?;
+            Ok((found.id, owned))
         };
-        Ok(owners.rows(&Keys { keys })?)
-    }
-
-    fn places(self, home: Home<'_>) -> Result<Places, Failure> {
-        let places = match self {
-            Self::Contact => &CONTACT_PLACES,
-            Self::Wire => &WIRE_PLACES,
-        };
-        let args = InGroup { network: home.network.as_str(), group: &part(home.group) };
-        Ok(places.first(&args)?.unwrap_or_default())
+        found.map(owned).collect()
     }
 
     /// Store parts beside the others of their group; new ones come behind these. `conditions` are
@@ -131,44 +101,46 @@ impl Kind {
         limits: &Settings,
     ) -> Result<Vec<Saved>, Failure> {
         refuse_repeated(parts, self.noun())?;
-        hold_group(home.network, home.group)?;
+        let held = hold_group(home.network, home.group)?;
         let keys: Vec<String> = parts.iter().map(|part| part.key.clone()).collect();
-        let owners = self.owners(&keys)?;
-        let group = part(home.group);
-        let foreign = |part: &&Part| {
-            owners.iter().any(|owned| owned.id == part.key && owned.group_key != group)
-        };
+        let owners = self.owners(&keys, home)?;
+        let own = home.network.home(home.group);
+        let foreign = |part: &&Part| owners.get(&part.key).is_some_and(|owned| owned.home != own);
         if let Some(part) = parts.iter().find(foreign) {
             return Err(duplicate(&part.pointer, self.noun()).into());
         }
         if !conditions.is_empty() {
-            conditions.check(owners.first().map(|owned| owned.version))?;
+            conditions.check(owners.values().next().map(|owned| owned.version))?;
         }
-        let mut next = self.next_place(home, parts.len() - owners.len(), limits)?;
+        let new = (parts.len() - owners.len()) as u64;
+        let mut next = match self {
+            Self::Contact => held.next,
+            Self::Wire if new == 0 => 0,
+            Self::Wire => LAST_WIRE.first(&AtHome { home: &own })?.unwrap_or_default().next(),
+        };
         let mut writes = Vec::with_capacity(parts.len());
         for part in parts {
-            let owned = owners.iter().find(|owned| owned.id == part.key);
+            let owned = owners.get(&part.key);
             let place = owned.map_or(next, |owned| owned.place);
             next += i64::from(owned.is_none());
             let write = self.collection().put_json(&part.key, part.document(place));
             writes.push(write.when(condition(owned.is_some())).into());
         }
+        let (written, replaced) = (bytes(parts), owners.values().map(|owned| owned.bytes).sum());
+        if self == Self::Contact {
+            let contacts = held.contacts + new;
+            if new > 0 {
+                usage::check_contacts(contacts, limits)?;
+            }
+            let contact_bytes = held.contact_bytes + written - replaced;
+            fill_group(home, &held, &Held { contacts, contact_bytes, next, ..held })?;
+        }
         let sent: Vec<(&Part, &str)> = parts.iter().map(|part| (part, self.noun())).collect();
         let outcomes = explain(apply(writes), &sent)?;
-        usage::check(home.network, parts.iter().map(|part| part.bytes).sum(), limits)?;
+        if written > replaced {
+            usage::check(home.network, written, limits)?;
+        }
         Ok(outcomes.into_iter().filter_map(saved).collect())
-    }
-
-    /// The place behind the others, where there are new ones.
-    fn next_place(self, home: Home<'_>, new: usize, limits: &Settings) -> Result<i64, Failure> {
-        if new == 0 {
-            return Ok(0);
-        }
-        let Places { last, parts } = self.places(home)?;
-        if self == Self::Contact {
-            usage::check_contacts(parts + new as u64, limits)?;
-        }
-        Ok(last.map_or(0, |last| last + 1))
     }
 
     /// Delete a part of a group.
@@ -178,23 +150,32 @@ impl Kind {
         id: &str,
         conditions: &Conditions,
     ) -> Result<(), Failure> {
-        hold_group(home.network, home.group)?;
-        let owned = self.find(home, id)?;
+        let held = hold_group(home.network, home.group)?;
+        let key = home.network.part(id);
+        let owned = self.owners(std::slice::from_ref(&key), home)?.remove(&key);
+        let owned = owned.filter(|owned| owned.home == home.network.home(home.group));
         conditions.check(owned.as_ref().map(|owned| owned.version))?;
         let owned = owned.ok_or_else(|| self.not_found())?;
         if self == Self::Contact {
-            touch_wired(std::slice::from_ref(&owned.id))?;
+            touch_wired(std::slice::from_ref(&key))?;
+            let contact_bytes = held.contact_bytes - owned.bytes;
+            let left = Held { contacts: held.contacts - 1, contact_bytes, ..held };
+            fill_group(home, &held, &left)?;
         }
-        self.collection().delete(&owned.id).run()?;
+        self.collection().delete(&key).run()?;
         Ok(())
     }
+}
 
-    /// A part of this group, if it is there.
-    fn find(self, home: Home<'_>, id: &str) -> Result<Option<Owned>, Failure> {
-        let group = part(home.group);
-        let owners = self.owners(&[home.network.part(id)])?;
-        Ok(owners.into_iter().find(|owned| owned.group_key == group))
+impl Last {
+    /// The place behind it.
+    fn next(&self) -> i64 {
+        self.last.map_or(0, |last| last + 1)
     }
+}
+
+fn bytes(parts: &[Part]) -> u64 {
+    parts.iter().map(|part| part.bytes).sum()
 }
 
 fn saved(outcome: Outcome) -> Option<Saved> {

@@ -8,6 +8,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that fails there has failed"))]
 
+mod cell;
 mod change;
 mod contact;
 mod exchange;

@@ -87,19 +87,29 @@ impl<'a> Members<'a> {
 
     /// The text of the object.
     pub(crate) fn to_json(&self) -> String {
-        let length = self.0.iter().map(|(name, text)| name.len() + text.len() + 4).sum::<usize>();
-        let mut json = String::with_capacity(length + 2);
-        json.push('{');
+        let mut json = "{".to_owned();
+        self.write(&mut json);
+        json.push('}');
+        json
+    }
+
+    /// The text of the members as it stands between the braces of the object, if there are any.
+    pub(crate) fn to_members(&self) -> Option<String> {
+        let mut json = String::new();
+        self.write(&mut json);
+        (!json.is_empty()).then_some(json)
+    }
+
+    fn write(&self, json: &mut String) {
+        json.reserve(self.0.iter().map(|(name, text)| name.len() + text.len() + 4).sum());
         for (place, (name, text)) in self.0.iter().enumerate() {
             if place > 0 {
                 json.push(',');
             }
-            json += &quoted(name);
+            *json += &quoted(name);
             json.push(':');
-            json += text;
+            *json += text;
         }
-        json.push('}');
-        json
     }
 }
 
@@ -170,6 +180,9 @@ mod tests {
         members.set_string("n", "é\n");
         members.set("z", "2");
         assert_eq!(members.to_json(), r#"{"a\"":[ 1,{"x":null}],"n":"é\n","z":2}"#);
+        ["n", "z"].iter().for_each(|name| members.remove(name));
+        assert_eq!(members.to_members().as_deref(), Some(r#""a\"":[ 1,{"x":null}]"#));
+        assert_eq!(Members::default().to_members(), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::fault::invalid;
 use crate::key::Key;
 use crate::members::{Members, quoted};
 use crate::part::strings;
+use crate::store::Held;
 
 /// What is worked out anew each time a group is read.
 const DERIVED: [&str; 3] = ["contactIds", "wireIds", "subgroupIds"];
@@ -43,13 +44,15 @@ impl Own {
         Ok(Self { id, json: members.to_json(), parent, attributes })
     }
 
-    /// The document of the group.
-    pub(crate) fn document(&self, network: &Key, place: i64) -> String {
+    /// The document of the group, with its place and what it has.
+    pub(crate) fn document(&self, network: &Key, holds: &Held) -> String {
         let (network_key, bytes) = (network.as_str(), self.json.len());
-        let mut document =
-            format!(r#"{{"network":"{network_key}","bytes":{bytes},"place":{place},"#);
+        let &Held { place, contacts, contact_bytes, next, .. } = holds;
+        let mut document = format!(
+            r#"{{"network":"{network_key}","bytes":{bytes},"place":{place},"contacts":{contacts},"contact_bytes":{contact_bytes},"next":{next},"#
+        );
         if let Some(parent) = &self.parent {
-            document += &format!("\"parent\":\"{}\",", network.part(parent));
+            document += &format!("\"parent\":\"{}\",", network.group(parent));
         }
         for name in ["type", "author"] {
             let value = self.named(name).and_then(Value::as_str);
@@ -134,7 +137,8 @@ mod tests {
 
     fn document(text: &str) -> Value {
         let own = Own::parse(text, "/group", None).unwrap();
-        serde_json::from_str(&own.document(&Key::of("n"), 2)).unwrap()
+        serde_json::from_str(&own.document(&Key::of("n"), &Held { place: 2, ..Held::default() }))
+            .unwrap()
     }
 
     #[test]
@@ -151,7 +155,7 @@ mod tests {
         );
         assert_eq!(found.get("type"), None);
         assert_eq!((&found["author"], &found["tags"]), (&json!("ada"), &json!(["a", "b"])));
-        assert_eq!(found["parent"], Key::of("n").part("p"));
+        assert_eq!(found["parent"], Key::of("n").group("p"));
         assert_eq!(found["attributes"].as_array().unwrap().len(), 4);
     }
 

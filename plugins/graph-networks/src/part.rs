@@ -2,10 +2,11 @@
 
 use loggia_plugin_sdk::Problem;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::cell::Cell;
 use crate::fault::{duplicate, invalid, limit_exceeded};
-use crate::key::{Key, part};
+use crate::key::{Key, plain_id_in};
 use crate::members::{Members, quoted};
 use crate::settings::Settings;
 
@@ -27,15 +28,14 @@ pub(crate) struct Part {
     pub(crate) pointer: String,
     /// The documents of a wire's two contacts.
     pub(crate) ends: Option<[String; 2]>,
-    /// The members of its document before `place`, and behind it.
-    before: String,
-    after: String,
+    /// Its document without a place.
+    text: String,
 }
 
 impl Part {
     /// Its document, at a place among those of its group.
     pub(crate) fn document(&self, place: i64) -> String {
-        format!("{}\"place\":{place},{}", self.before, self.after)
+        format!("{{\"p\":{place},{}", &self.text[1..])
     }
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn contact(home: Home<'_>, sent: Sent<'_>, limits: &Settings) -> Resu
     let place = sent.pointer;
     let mut members = Members::parse(sent.text, place)?;
     let id = complete(&mut members, home, sent)?;
-    one_of(&mut members, "blendMode", &["accept-last", "merge"], place)?;
+    let mode = one_of(&mut members, "blendMode", &["accept-last", "merge"], place)?;
     let is_boundary = members.read::<bool>("isBoundary", place, "it must be true or false")?;
     let direction = members.string("boundaryDirection", place)?;
     if direction.as_deref().is_some_and(|text| !["input", "output"].contains(&text)) {
@@ -61,10 +61,19 @@ pub(crate) fn contact(home: Home<'_>, sent: Sent<'_>, limits: &Settings) -> Resu
     }
     members.string("name", place)?;
     attributes(&members, place)?;
-    let boundary = direction.filter(|_| is_boundary == Some(true));
-    let boundary = boundary.map(|text| format!("\"boundary\":\"{text}\",")).unwrap_or_default();
-    let json = members.to_json();
-    let bytes = json.len() as u64;
+    let content = members.get("content").map(|text| text.to_owned().into());
+    ["id", "groupId", "content", "blendMode"].iter().for_each(|name| members.remove(name));
+    let key = home.network.part(&id);
+    let cell = Cell {
+        home: home.network.home(home.group).into(),
+        place: 0,
+        id: plain_id_in(&key).is_none().then(|| id.as_str().into()),
+        boundary: direction.filter(|_| is_boundary == Some(true)).map(Into::into),
+        merges: mode == "merge",
+        content,
+        others: members.to_members().map(Into::into),
+    };
+    let bytes = cell.json(&id, home.group).len() as u64;
     if bytes > limits.max_contact_bytes {
         let detail = format!(
             "{place}: the contact has {bytes} bytes; the setting max_contact_bytes is {}",
@@ -72,7 +81,8 @@ pub(crate) fn contact(home: Home<'_>, sent: Sent<'_>, limits: &Settings) -> Resu
         );
         return Err(limit_exceeded("max_contact_bytes", limits.max_contact_bytes, &detail));
     }
-    Ok(made(home, &id, place, &format!("{boundary}\"contact\":{json}}}"), bytes))
+    let text = json!(cell).to_string();
+    Ok(Part { key, bytes, pointer: place.to_owned(), ends: None, text })
 }
 
 /// A wire that a client sent.
@@ -89,11 +99,13 @@ pub(crate) fn wire(home: Home<'_>, sent: Sent<'_>) -> Result<Part, Problem> {
     members.read::<f64>("priority", place, "it must be a number")?;
     attributes(&members, place)?;
     let json = members.to_json();
-    let directed = wire_type == "directed";
-    let after =
-        format!(r#""source":"{source}","target":"{target}","directed":{directed},"wire":{json}}}"#);
-    let made = made(home, &id, place, &after, json.len() as u64);
-    Ok(Part { ends: Some([source, target]), ..made })
+    let (directed, bytes) = (wire_type == "directed", json.len() as u64);
+    let (network, at) = (home.network.as_str(), home.network.home(home.group));
+    let text = format!(
+        r#"{{"n":"{network}","g":"{at}","b":{bytes},"s":"{source}","t":"{target}","d":{directed},"w":{json}}}"#
+    );
+    let (key, pointer) = (home.network.part(&id), place.to_owned());
+    Ok(Part { key, bytes, pointer, ends: Some([source, target]), text })
 }
 
 /// Refuse an id that stands twice.
@@ -143,18 +155,6 @@ fn attributes(members: &Members<'_>, place: &str) -> Result<(), Problem> {
     members.read::<Map<String, Value>>("attributes", place, "it must be an object").map(|_| ())
 }
 
-fn made(home: Home<'_>, id: &str, pointer: &str, after: &str, bytes: u64) -> Part {
-    let (network, group) = (home.network.as_str(), part(home.group));
-    Part {
-        key: home.network.part(id),
-        bytes,
-        pointer: pointer.to_owned(),
-        ends: None,
-        before: format!(r#"{{"network":"{network}","group_key":"{group}","bytes":{bytes},"#),
-        after: after.to_owned(),
-    }
-}
-
 /// The texts of a list's elements.
 pub(crate) fn elements<'a>(text: Option<&'a str>, place: &str) -> Result<Vec<&'a str>, Problem> {
     let Some(text) = text else { return Ok(Vec::new()) };
@@ -171,8 +171,6 @@ pub(crate) fn strings<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn sent<'a>(text: &'a str, id: Option<&'a str>) -> Sent<'a> {
@@ -189,15 +187,25 @@ mod tests {
     #[test]
     fn what_a_contact_lacks_is_filled_in() {
         let document = parse(r#"{"id":"c\"1","content":null,"extra":1.50}"#).unwrap();
-        let expected = json!({
-            "groupId": "g", "id": "c\"1", "content": null, "extra": 1.5, "blendMode": "accept-last",
-        });
-        assert_eq!(document["contact"], expected);
-        assert_eq!(
-            (&document["place"], &document["network"]),
-            (&json!(3), &json!(Key::of("n").as_str()))
+        let text = document.to_string();
+        let cell: Cell<'_> = serde_json::from_str(&text).unwrap();
+        let expected = concat!(
+            r#"{"groupId":"g","id":"c\"1","extra":1.50,"content":null,"#,
+            r#""blendMode":"accept-last"}"#
         );
-        assert!(document.get("boundary").is_none());
+        assert_eq!((cell.json("c\"1", "g").as_str(), cell.place), (expected, 3));
+        assert_eq!(cell.home, Key::of("n").home("g"));
+        assert_eq!(cell.boundary, None);
+    }
+
+    #[test]
+    fn what_a_contact_has_by_its_place_is_not_stored() {
+        let document = parse(r#"{"id":"c","groupId":"g","blendMode":"accept-last"}"#).unwrap();
+        assert_eq!(document, json!({"g": Key::of("n").home("g"), "p": 3}));
+        let document = parse(r#"{"id":"c d","blendMode":"merge","content":"\n"}"#).unwrap();
+        let expected =
+            json!({"g": Key::of("n").home("g"), "p": 3, "i": "c d", "u": true, "c": "\"\\n\""});
+        assert_eq!(document, expected);
     }
 
     #[test]
@@ -206,7 +214,7 @@ mod tests {
             let text = format!(
                 r#"{{"id":"c","blendMode":"merge","isBoundary":{flag},"boundaryDirection":"input"}}"#
             );
-            parse(&text).unwrap().get("boundary").cloned()
+            parse(&text).unwrap().get("b").cloned()
         };
         assert_eq!((boundary(true), boundary(false)), (Some(json!("input")), None));
     }
@@ -241,12 +249,9 @@ mod tests {
         let expected = json!({
             "id": "w", "groupId": "g", "fromId": "a", "toId": "b", "type": "bidirectional",
         });
-        assert_eq!(document["wire"], expected);
-        assert_eq!(document["source"], network.part("a"));
-        assert_eq!(
-            (&document["target"], &document["directed"]),
-            (&json!(network.part("b")), &json!(false))
-        );
+        assert_eq!(document["w"], expected);
+        assert_eq!(document["s"], network.part("a"));
+        assert_eq!((&document["t"], &document["d"]), (&json!(network.part("b")), &json!(false)));
         for text in [
             r#"{"toId":"b"}"#,
             r#"{"fromId":"a","toId":5}"#,

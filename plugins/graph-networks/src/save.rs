@@ -13,31 +13,30 @@ use loggia_plugin_sdk::{
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{duplicate, in_network, invalid, pointing};
-use crate::key::{Key, digest_in};
+use crate::key::{Key, home_in};
 use crate::members::Members;
 use crate::own::Own;
 use crate::part::{Home, Part, Sent, contact, elements, refuse_repeated, wire};
 use crate::settings::Settings;
-use crate::store::{CONTACTS, GROUPS, WIRES, hold_groups, touch_wired};
+use crate::store::{CONTACTS, GROUPS, Held, WIRES, hold_groups, touch_wired};
 use crate::usage;
 
 declare! { STORAGE:
-    const STORED_IN_GROUPS: Select<InGroups<'_>, Stored> = select(
+    const STORED_IN_GROUPS: Select<AtHomes<'_>, Stored> = select(
         "stored-in-groups",
-        "SELECT id, TRUE AS contact FROM contact \
-         WHERE network = :network AND group_key = ANY(:groups) \
-         UNION ALL SELECT id, FALSE AS contact FROM wire \
-         WHERE network = :network AND group_key = ANY(:groups)",
-    );
+        "SELECT id, home, TRUE AS contact FROM contact WHERE home = ANY(:homes) \
+         UNION ALL SELECT id, home, FALSE AS contact FROM wire WHERE home = ANY(:homes)",
+    )
+    // By the id alone SQLite would look through everything to spare itself the sorting.
+    .orders(&[("home", "home, id")]);
 }
 
 /// The place of a group that was not sent with its network: behind those that were.
 const BEHIND: i64 = 1 << 40;
 
 #[derive(Serialize)]
-struct InGroups<'a> {
-    network: &'a str,
-    groups: &'a [&'a str],
+struct AtHomes<'a> {
+    homes: &'a [&'a str],
 }
 
 /// A group with its contacts and wires, as a client sent it.
@@ -85,8 +84,15 @@ impl Group {
             parts(members.given("contacts"), &at("contacts"), |sent| contact(home, sent, limits))?;
         let wires = parts(members.given("wires"), &at("wires"), |sent| wire(home, sent))?;
         usage::check_contacts(contacts.len() as u64, limits)?;
-        let (key, pointer) = (network.part(&own.id), at("group"));
+        let (key, pointer) = (network.group(&own.id), at("group"));
         Ok(Self { key, own, contacts, wires, pointer })
+    }
+
+    /// What it has, at a place.
+    pub(crate) fn holds(&self, place: i64) -> Held {
+        let contact_bytes = self.contacts.iter().map(|part| part.bytes).sum();
+        let contacts = self.contacts.len() as u64;
+        Held { seen: 0, place, contacts, contact_bytes, next: contacts.cast_signed() }
     }
 
     /// Read a list of them.
@@ -147,12 +153,12 @@ pub(crate) fn save(
     if !conditions.is_empty() {
         conditions.check(held.first().map(|found| found.body.seen))?;
     }
-    let there = There::in_groups(network, held.iter().map(|found| found.id.as_str()))?;
+    let there = There::in_groups(held.iter().map(|found| found.id.as_str()))?;
     touch_wired(&there.gone(groups))?;
     let write = |group: &Group| {
         let found = held.iter().find(|found| found.id == group.key);
         let place = found.map_or(BEHIND, |found| found.body.place);
-        let document = group.own.document(network, place);
+        let document = group.own.document(network, &group.holds(place));
         GROUPS.put_json(&group.key, document).when(condition(found.is_some())).into()
     };
     let writes = groups.iter().map(write).collect();
@@ -185,16 +191,12 @@ pub(crate) fn write_groups(groups: &[Group], writes: Vec<Write>) -> Result<Vec<S
 
 impl There {
     /// What is there of groups, by the ids of their documents.
-    pub(crate) fn in_groups<'a>(
-        network: &Key,
-        groups: impl Iterator<Item = &'a str>,
-    ) -> Result<Self, Error> {
-        let groups: Vec<&str> = groups.map(digest_in).collect();
-        if groups.is_empty() {
+    pub(crate) fn in_groups<'a>(groups: impl Iterator<Item = &'a str>) -> Result<Self, Error> {
+        let homes: Vec<&str> = groups.map(home_in).collect();
+        if homes.is_empty() {
             return Ok(Self::default());
         }
-        let args = InGroups { network: network.as_str(), groups: &groups };
-        Ok(Self::of(STORED_IN_GROUPS.rows(&args)?))
+        Ok(Self::of(STORED_IN_GROUPS.rows(&AtHomes { homes: &homes })?))
     }
 
     fn of(stored: Vec<Stored>) -> Self {

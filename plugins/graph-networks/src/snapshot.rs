@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::snapshot_not_found;
 use crate::key::Key;
-use crate::store::InNetwork;
+use crate::store::{Between, InNetwork};
 
 /// A snapshot as clients see it.
 macro_rules! columns {
@@ -33,10 +33,10 @@ declare! { STORAGE:
 
     const GROUPS: Scope<InNetwork<'_>> = scope("groups", "group").filter("network = :network");
 
-    const CONTACTS: Scope<InNetwork<'_>> =
-        scope("contacts", "contact").filter("network = :network");
+    const CONTACTS: Scope<Between<'_>> =
+        scope("contacts", "contact").filter("id > :key AND id < :end");
 
-    const WIRES: Scope<InNetwork<'_>> = scope("wires", "wire").filter("network = :network");
+    const WIRES: Scope<Between<'_>> = scope("wires", "wire").filter("id > :key AND id < :end");
 
     const ALL: Select<InNetwork<'_>, Row> =
         select("snapshots", columns!()).orders(&[("-createdAt", "created_at DESC")]);

@@ -1,4 +1,5 @@
-//! How networks are stored: a document for each network, group, contact and wire.
+//! How networks are stored: a document for each network, group, contact and wire. A group's says how
+//! many contacts it has, and how many bytes these have as JSON.
 //!
 //! A group's document is changed by every change of its contacts and wires, before these: its row is
 //! what two changes of one group wait for, and its version is the group's `ETag`. Changes of different
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use crate::fault::group_not_found;
 use crate::key::Key;
+use crate::part::Home;
 
 declare! { STORAGE:
     pub(crate) const NETWORKS: Collection =
@@ -41,10 +43,15 @@ declare! { STORAGE:
         .filter("network = :network")
         .order("id");
 
-    /// The same for the groups whose wires lead to one of these contacts.
+    /// Say what a group has.
+    const FILL: Update<Holds<'_>> = update("fill", "group")
+        .set(&[("contacts", ":contacts"), ("contact_bytes", ":bytes"), ("next", ":next")])
+        .filter("id = :id");
+
+    /// Change the versions of the groups whose wires lead to one of these contacts.
     const TOUCH_WIRED: Update<Keys<'_>> = update("touch-wired", "group")
         .set(&[("seen", "_version")])
-        .filter("id IN (SELECT w.network || w.group_key FROM wire AS w \
+        .filter("id IN (SELECT w.network || w.home FROM wire AS w \
                  WHERE w.source = ANY(:keys) OR w.target = ANY(:keys))")
         .order("id");
 }
@@ -55,6 +62,9 @@ fn group(group: manifest::Collection) -> manifest::Collection {
         .field("parent", FieldType::Text)
         .field("place", FieldType::Integer)
         .field("bytes", FieldType::Integer)
+        .field("contacts", FieldType::Integer)
+        .field("contact_bytes", FieldType::Integer)
+        .field("next", FieldType::Integer)
         .field("seen", FieldType::Integer)
         .field("type", FieldType::Text)
         .field("author", FieldType::Text)
@@ -76,28 +86,21 @@ fn group(group: manifest::Collection) -> manifest::Collection {
 
 fn contact(contact: manifest::Collection) -> manifest::Collection {
     contact
-        .field("network", FieldType::Text)
-        .field("group_key", FieldType::Text)
-        .field("place", FieldType::Integer)
-        .field("bytes", FieldType::Integer)
-        .field("boundary", FieldType::Text)
-        .index("by_group", &["network", "group_key", "place"])
-        .index_where(
-            "by_boundary",
-            &["boundary", "network"],
-            json!({"boundary": ["input", "output"]}),
-        )
+        .field_at("home", FieldType::Text, &["/g"])
+        .field_at("boundary", FieldType::Text, &["/b"])
+        .lookup_index("by_home", &["home"])
+        .index_where("by_boundary", &["boundary"], json!({"boundary": ["input", "output"]}))
 }
 
 fn wire(wire: manifest::Collection) -> manifest::Collection {
-    wire.field("network", FieldType::Text)
-        .field("group_key", FieldType::Text)
-        .field("place", FieldType::Integer)
-        .field("bytes", FieldType::Integer)
-        .field("source", FieldType::Text)
-        .field("target", FieldType::Text)
-        .field("directed", FieldType::Boolean)
-        .index("by_group", &["network", "group_key", "place"])
+    wire.field_at("network", FieldType::Text, &["/n"])
+        .field_at("home", FieldType::Text, &["/g"])
+        .field_at("place", FieldType::Integer, &["/p"])
+        .field_at("bytes", FieldType::Integer, &["/b"])
+        .field_at("source", FieldType::Text, &["/s"])
+        .field_at("target", FieldType::Text, &["/t"])
+        .field_at("directed", FieldType::Boolean, &["/d"])
+        .lookup_index("by_home", &["home"])
         .index("by_source", &["source"])
         .index("by_target", &["target"])
         .reference("source", "source", "contact", OnDelete::Cascade)
@@ -114,11 +117,17 @@ pub(crate) struct InNetwork<'a> {
     pub(crate) network: &'a str,
 }
 
-/// The parts of one group; `group` is the digest of its id.
+/// The documents between two ids: a network's, by its key and its end.
 #[derive(Serialize)]
-pub(crate) struct InGroup<'a> {
-    pub(crate) network: &'a str,
-    pub(crate) group: &'a str,
+pub(crate) struct Between<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) end: &'a str,
+}
+
+/// The contacts or wires of one group.
+#[derive(Serialize)]
+pub(crate) struct AtHome<'a> {
+    pub(crate) home: &'a str,
 }
 
 #[derive(Serialize)]
@@ -126,14 +135,33 @@ pub(crate) struct Keys<'a> {
     pub(crate) keys: &'a [String],
 }
 
-/// A document whose row is held.
-#[derive(Debug, Deserialize)]
+/// What a document says besides its own fields, whose row is held.
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Held {
     /// The version that it had.
+    #[serde(default)]
     pub(crate) seen: Version,
     /// A group's place among those of its network.
     #[serde(default)]
     pub(crate) place: i64,
+    /// How many contacts a group has.
+    #[serde(default)]
+    pub(crate) contacts: u64,
+    /// How many bytes these have.
+    #[serde(default)]
+    pub(crate) contact_bytes: u64,
+    /// The place of its next contact, behind all others.
+    #[serde(default)]
+    pub(crate) next: i64,
+}
+
+/// What a group has after a change of its contacts.
+#[derive(Serialize)]
+struct Holds<'a> {
+    id: &'a str,
+    contacts: u64,
+    bytes: u64,
+    next: i64,
 }
 
 /// Hold a network, and say which version it had, if it is there.
@@ -152,11 +180,18 @@ pub(crate) fn hold_groups(keys: &[String]) -> Result<Vec<Document<Held>>, Error>
 }
 
 /// Hold a group that must be there.
-pub(crate) fn hold_group(network: &Key, group: &str) -> Result<(), Failure> {
-    match hold_groups(&[network.part(group)])?.is_empty() {
-        false => Ok(()),
-        true => Err(group_not_found().into()),
+pub(crate) fn hold_group(network: &Key, group: &str) -> Result<Held, Failure> {
+    let held = hold_groups(&[network.group(group)])?.into_iter().next();
+    Ok(held.ok_or_else(group_not_found)?.body)
+}
+
+/// Say what a group that is held has after a change of its contacts, where that is something else.
+pub(crate) fn fill_group(home: Home<'_>, before: &Held, after: &Held) -> Result<(), Error> {
+    let &Held { contacts, contact_bytes: bytes, next, .. } = after;
+    if (contacts, bytes, next) == (before.contacts, before.contact_bytes, before.next) {
+        return Ok(());
     }
+    FILL.run_json(&Holds { id: &home.network.group(home.group), contacts, bytes, next }).map(|_| ())
 }
 
 /// Hold all groups of a network, and say which versions they had.

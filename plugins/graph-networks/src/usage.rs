@@ -14,29 +14,26 @@ declare! { STORAGE:
     const USAGE: Select<InNetwork<'_>, Usage> = select(
         "usage",
         "SELECT (SELECT sum(g.documents) FROM count_groups AS g WHERE g.network = n.id) AS groups, \
-         (SELECT sum(c.documents) FROM count_contacts AS c WHERE c.network = n.id) AS contacts, \
+         (SELECT sum(c.sum_contacts) FROM count_groups AS c WHERE c.network = n.id) AS contacts, \
          (SELECT sum(w.documents) FROM count_wires AS w WHERE w.network = n.id) AS wires \
          FROM network AS n WHERE n.id = :network",
     );
 
     const BYTES: Select<InNetwork<'_>, Bytes> = select(
         "bytes",
-        "SELECT g.sum_bytes AS bytes FROM count_groups AS g WHERE g.network = :network \
-         UNION ALL SELECT c.sum_bytes AS bytes FROM count_contacts AS c WHERE c.network = :network \
+        "SELECT g.sum_bytes + g.sum_contact_bytes AS bytes FROM count_groups AS g \
+         WHERE g.network = :network \
          UNION ALL SELECT w.sum_bytes AS bytes FROM count_wires AS w WHERE w.network = :network",
     );
 }
 
 /// What the gateway counts.
-pub(crate) fn counts() -> [Count; 3] {
+pub(crate) fn counts() -> [Count; 2] {
     let by_network = |name: &str, collection: &str| {
         Count::new(name).collection(collection).by("network").sum("bytes")
     };
-    [
-        by_network("groups", "group").limit("max_groups_per_network"),
-        by_network("contacts", "contact"),
-        by_network("wires", "wire"),
-    ]
+    let groups = by_network("groups", "group").sum("contacts").sum("contact_bytes");
+    [groups.limit("max_groups_per_network"), by_network("wires", "wire")]
 }
 
 /// What a network has; what it has none of has no count.

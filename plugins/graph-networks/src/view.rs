@@ -1,18 +1,19 @@
 //! Networks and groups as clients see them, put together from rows or from the documents of a
-//! snapshot. The texts of contacts, wires and own fields pass through as they are.
+//! snapshot. The texts of wires, own fields and contents pass through as they are.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use loggia_plugin_sdk::storage::Error;
 use loggia_plugin_sdk::{EntityTag, Select, Version, declare};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::cell::{Contact, ContactRow};
 use crate::fault::corrupt;
-use crate::key::{Key, digest_in};
+use crate::key::{Key, home_in};
 use crate::members::quoted;
-use crate::store::{InNetwork, NETWORKS};
+use crate::store::{Between, InNetwork, Keys, NETWORKS};
 
 declare! { STORAGE:
     const GROUPS_IN: Select<InNetwork<'_>> = select(
@@ -22,19 +23,24 @@ declare! { STORAGE:
     )
     .orders(&[("sent", "place, id")]);
 
-    const CONTACTS_IN: Select<InNetwork<'_>> = select(
+    const CONTACTS_IN: Select<Between<'_>> = select(
         "contacts-in",
-        "SELECT group_key, place, json_extract(_body, '/contact') AS contact FROM contact \
-         WHERE network = :network",
+        "SELECT id, _body AS body FROM contact WHERE id > :key AND id < :end",
     )
-    .orders(&[("sent", "group_key, place, id")]);
+    .orders(&[("id", "id")]);
 
-    const WIRES_IN: Select<InNetwork<'_>> = select(
+    const WIRES_IN: Select<Between<'_>> = select(
         "wires-in",
-        "SELECT group_key, place, json_extract(_body, '/wire') AS wire FROM wire \
-         WHERE network = :network",
+        "SELECT home, place, json_extract(_body, '/w') AS wire FROM wire \
+         WHERE id > :key AND id < :end",
     )
-    .orders(&[("sent", "group_key, place, id")]);
+    .orders(&[("id", "id")]);
+
+    const GROUP_IDS: Select<Keys<'_>, GroupId> = select(
+        "group-ids",
+        "SELECT id AS key, json_extract(_body, '/group/id') AS id FROM \"group\" \
+         WHERE id = ANY(:keys)",
+    );
 }
 
 /// What is read of a group's document.
@@ -58,20 +64,29 @@ impl<'a> GroupRow<'a> {
     }
 }
 
-/// What is read of the document of a contact or a wire.
+/// What is read of the document of a wire.
 #[derive(Debug, Deserialize)]
-pub(crate) struct PartRow<'a> {
-    pub(crate) group_key: Cow<'a, str>,
+pub(crate) struct WireRow<'a> {
+    /// The home of its group.
+    #[serde(alias = "g", borrow)]
+    pub(crate) home: Cow<'a, str>,
+    #[serde(alias = "p")]
     pub(crate) place: i64,
-    #[serde(alias = "contact", alias = "wire", borrow)]
-    pub(crate) part: &'a RawValue,
+    #[serde(alias = "w", borrow)]
+    pub(crate) wire: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct GroupId {
+    key: String,
+    id: String,
 }
 
 /// A group with what belongs to it.
 #[derive(Debug)]
 pub(crate) struct GroupView<'a> {
     pub(crate) own: &'a str,
-    pub(crate) contacts: Vec<&'a str>,
+    pub(crate) contacts: Vec<Contact>,
     pub(crate) wires: Vec<&'a str>,
     /// The texts of the subgroups' ids.
     pub(crate) subgroups: Vec<String>,
@@ -105,13 +120,13 @@ impl Live {
     /// Read a whole network, if it is there.
     pub(crate) fn read(network: &Key) -> Result<Option<Self>, Error> {
         let Some(found) = NETWORKS.get_json(network.as_str())? else { return Ok(None) };
-        let args = InNetwork { network: network.as_str() };
+        let all = Between { key: network.as_str(), end: &network.end() };
         Ok(Some(Self {
             own: own_network(&found.body)?.to_owned(),
             version: found.version,
-            groups: GROUPS_IN.run(&args)?.json,
-            contacts: CONTACTS_IN.run(&args)?.json,
-            wires: WIRES_IN.run(&args)?.json,
+            groups: GROUPS_IN.run(&InNetwork { network: network.as_str() })?.json,
+            contacts: CONTACTS_IN.run(&all)?.json,
+            wires: WIRES_IN.run(&all)?.json,
         }))
     }
 
@@ -143,34 +158,35 @@ pub(crate) fn own_network(body: &str) -> Result<&str, Error> {
 /// Put contacts and wires to their groups, in their order.
 pub(crate) fn assemble<'a>(
     mut groups: Vec<GroupRow<'a>>,
-    mut contacts: Vec<PartRow<'a>>,
-    mut wires: Vec<PartRow<'a>>,
+    mut contacts: Vec<ContactRow<'a>>,
+    mut wires: Vec<WireRow<'a>>,
 ) -> Result<Vec<GroupView<'a>>, Error> {
     groups.sort_by(|a, b| (a.place, &a.id).cmp(&(b.place, &b.id)));
     // These are stable, and the documents come in the order of their ids.
-    contacts.sort_by_key(|row| row.place);
+    contacts.sort_by_key(|row| row.body.place);
     wires.sort_by_key(|row| row.place);
     let mut views = Vec::with_capacity(groups.len());
     let mut places = HashMap::with_capacity(groups.len());
     for (place, row) in groups.iter().enumerate() {
-        places.insert(digest_in(&row.id), place);
+        places.insert(home_in(&row.id), place);
         let (contacts, wires, subgroups) = (Vec::new(), Vec::new(), Vec::new());
         views.push(GroupView { own: row.group.get(), contacts, wires, subgroups });
     }
     for row in &groups {
-        let parent = row.parent.as_deref().and_then(|parent| places.get(digest_in(parent)));
+        let parent = row.parent.as_deref().and_then(|parent| places.get(home_in(parent)));
         if let Some(&parent) = parent {
             views[parent].subgroups.push(quoted(&id_of(row.group.get())?));
         }
     }
+    let ids = groups.iter().map(|row| id_of(row.group.get())).collect::<Result<Vec<_>, _>>()?;
     for row in contacts {
-        if let Some(&place) = places.get(row.group_key.as_ref()) {
-            views[place].contacts.push(row.part.get());
+        if let Some(&place) = places.get(row.body.home.as_ref()) {
+            views[place].contacts.push(row.contact(&ids[place])?);
         }
     }
     for row in wires {
-        if let Some(&place) = places.get(row.group_key.as_ref()) {
-            views[place].wires.push(row.part.get());
+        if let Some(&place) = places.get(row.home.as_ref()) {
+            views[place].wires.push(row.wire.get());
         }
     }
     Ok(views)
@@ -195,12 +211,18 @@ impl GroupView<'_> {
     pub(crate) fn write(&self, json: &mut String) -> Result<(), Error> {
         *json += "{\"group\":";
         *json += open(self.own);
-        write_ids(json, ",\"contactIds\":[", &self.contacts)?;
-        write_ids(json, "],\"wireIds\":[", &self.wires)?;
+        let contacts = self.contacts.iter().map(|contact| Ok(contact.id.as_str().into()));
+        write_ids(json, ",\"contactIds\":[", contacts)?;
+        write_ids(json, "],\"wireIds\":[", self.wires.iter().map(|wire| id_of(wire)))?;
         *json += "],\"subgroupIds\":[";
         *json += &self.subgroups.join(",");
         *json += "]},\"contacts\":[";
-        *json += &self.contacts.join(",");
+        for (place, contact) in self.contacts.iter().enumerate() {
+            if place > 0 {
+                json.push(',');
+            }
+            *json += &contact.json;
+        }
         *json += "],\"wires\":[";
         *json += &self.wires.join(",");
         *json += "]}";
@@ -208,18 +230,36 @@ impl GroupView<'_> {
     }
 }
 
-fn write_ids(json: &mut String, before: &str, parts: &[&str]) -> Result<(), Error> {
+fn write_ids<'a>(
+    json: &mut String,
+    before: &str,
+    ids: impl Iterator<Item = Result<Cow<'a, str>, Error>>,
+) -> Result<(), Error> {
     *json += before;
-    for (place, part) in parts.iter().enumerate() {
+    for (place, id) in ids.enumerate() {
         if place > 0 {
             json.push(',');
         }
-        *json += &quoted(&id_of(part)?);
+        *json += &quoted(&id?);
     }
     Ok(())
 }
 
-/// The id of a contact, a wire or a group.
+/// The ids of groups, by their homes.
+pub(crate) fn group_ids<'a>(
+    network: &Key,
+    homes: impl Iterator<Item = &'a str>,
+) -> Result<HashMap<String, String>, Error> {
+    let homes: HashSet<&str> = homes.collect();
+    let keys: Vec<String> = homes.into_iter().map(|home| network.group_at(home)).collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = GROUP_IDS.rows(&Keys { keys: &keys })?;
+    Ok(rows.into_iter().map(|row| (home_in(&row.key).to_owned(), row.id)).collect())
+}
+
+/// The id of a wire or a group.
 pub(crate) fn id_of(part: &str) -> Result<Cow<'_, str>, Error> {
     let Identified { id } = read(part)?;
     Ok(id)
@@ -243,31 +283,29 @@ mod tests {
     #[test]
     fn a_network_is_put_together_in_the_order_sent() {
         let network = Key::of("n");
-        let (a, b) = (network.part("a"), network.part("b"));
-        let part = |id: &str| digest_in(&network.part(id)).to_owned();
+        let (a, b) = (network.group("a"), network.group("b"));
+        let contact = |group: &str, place: i64, id: &str| json!({"id": network.part(id), "body": {"g": network.home(group), "p": place}});
         let groups = json!([
             {"id": b, "version": 1, "parent": a, "place": 1, "group": {"id": "b", "parentId": "a"}},
             {"id": a, "version": 2, "place": 0, "group": {"id": "a", "x": 1}},
         ])
         .to_string();
-        let contacts = json!([
-            {"group_key": part("a"), "place": 1, "contact": {"id": "c1"}},
-            {"group_key": part("b"), "place": 0, "contact": {"id": "c3"}},
-            {"group_key": part("a"), "place": 0, "contact": {"id": "c2"}},
-        ])
-        .to_string();
-        let wires =
-            json!([{"group_key": part("a"), "place": 0, "wire": {"id": "w\"1"}}]).to_string();
+        let contacts = [contact("a", 1, "c1"), contact("b", 0, "c3"), contact("a", 0, "c2")];
+        let contacts = json!(contacts).to_string();
+        let wires = json!([{"home": network.home("a"), "place": 0, "wire": {"id": "w\"1"}}]);
+        let wires = wires.to_string();
+        let seen =
+            |group: &str, id: &str| json!({"groupId": group, "id": id, "blendMode": "accept-last"});
         let views =
             assemble(read(&groups).unwrap(), read(&contacts).unwrap(), read(&wires).unwrap());
         let text = network_json(r#"{"id":"n"}"#, &views.unwrap()).unwrap();
         let expected = json!({"id": "n", "groups": [
             {"group": {"id": "a", "x": 1, "contactIds": ["c2", "c1"], "wireIds": ["w\"1"],
                 "subgroupIds": ["b"]},
-             "contacts": [{"id": "c2"}, {"id": "c1"}], "wires": [{"id": "w\"1"}]},
+             "contacts": [seen("a", "c2"), seen("a", "c1")], "wires": [{"id": "w\"1"}]},
             {"group": {"id": "b", "parentId": "a", "contactIds": ["c3"], "wireIds": [],
                 "subgroupIds": []},
-             "contacts": [{"id": "c3"}], "wires": []},
+             "contacts": [seen("b", "c3")], "wires": []},
         ]});
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
     }

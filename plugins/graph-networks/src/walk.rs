@@ -21,8 +21,8 @@ use loggia_plugin_sdk::{Failure, Problem, Select, declare};
 use serde::Deserialize;
 
 use crate::fault::{contact_not_found, network_not_found};
-use crate::key::{Key, digest_in};
-use crate::store::{CONTACTS, InNetwork, Keys, NETWORKS};
+use crate::key::{Key, home_in};
+use crate::store::{Between, CONTACTS, Keys, NETWORKS};
 use crate::view::read;
 
 /// So many contacts are looked from by one statement.
@@ -34,25 +34,25 @@ const MAX_VISITED: usize = 50_000;
 declare! { STORAGE:
     const FORWARD: Select<Keys<'_>> = select(
         "wires-forward",
-        "SELECT source AS a, target AS b, id AS wire, group_key AS held FROM wire \
+        "SELECT source AS a, target AS b, id AS wire, home AS held FROM wire \
          WHERE source = ANY(:keys) \
-         UNION ALL SELECT target AS a, source AS b, id AS wire, group_key AS held FROM wire \
+         UNION ALL SELECT target AS a, source AS b, id AS wire, home AS held FROM wire \
          WHERE target = ANY(:keys) AND NOT directed",
     );
 
     const BACKWARD: Select<Keys<'_>> = select(
         "wires-backward",
-        "SELECT target AS a, source AS b, id AS wire, group_key AS held FROM wire \
+        "SELECT target AS a, source AS b, id AS wire, home AS held FROM wire \
          WHERE target = ANY(:keys) \
-         UNION ALL SELECT source AS a, target AS b, id AS wire, group_key AS held FROM wire \
+         UNION ALL SELECT source AS a, target AS b, id AS wire, home AS held FROM wire \
          WHERE source = ANY(:keys) AND NOT directed",
     );
 
-    const BOUNDARIES: Select<InNetwork<'_>, Boundary> = select(
+    const BOUNDARIES: Select<Between<'_>, Boundary> = select(
         "boundaries",
         "SELECT c.id AS id, c.boundary AS boundary, g.parent AS parent FROM contact AS c \
-         JOIN \"group\" AS g ON g.id = c.network || c.group_key \
-         WHERE c.network = :network AND c.boundary IN ('input', 'output')",
+         JOIN \"group\" AS g ON g.id = :key || c.home \
+         WHERE c.boundary IN ('input', 'output') AND c.id > :key AND c.id < :end",
     )
     // By the id SQLite would look through all contacts to spare itself the sorting.
     .orders(&[("boundary", "c.boundary, c.id")]);
@@ -109,9 +109,10 @@ pub(crate) struct Walk {
 
 impl Walk {
     pub(crate) fn of(network: &Key) -> Result<Self, Error> {
-        let rows = BOUNDARIES.rows(&InNetwork { network: network.as_str() })?;
+        let args = Between { key: network.as_str(), end: &network.end() };
+        let rows = BOUNDARIES.rows(&args)?;
         let boundary = |row: Boundary| {
-            let parent = digest_in(&row.parent?).to_owned();
+            let parent = home_in(&row.parent?).to_owned();
             Some((row.id, (row.boundary == "input", parent)))
         };
         Ok(Self { boundaries: rows.into_iter().filter_map(boundary).collect() })

@@ -2,10 +2,10 @@
 
 use loggia_plugin_sdk::{Failure, Request, Response, Route, Version};
 
+use crate::cell::ContactRow;
 use crate::fault::{contact_not_found, group_not_found};
-use crate::key::{Key, part};
+use crate::key::Key;
 use crate::store::{CONTACTS, GROUPS, contact_id, group_id, network_id};
-use crate::view::{PartRow, read};
 
 pub(crate) const ROUTE: Route = Route::get(
     "get-contact",
@@ -29,12 +29,12 @@ fn get(request: &Request) -> Result<Response, Failure> {
 pub(crate) fn find(request: &Request) -> Result<(Version, String), Failure> {
     let (network, group) = (Key::of(request.path("network")), request.path("group"));
     if let Some(found) = CONTACTS.get_json(&network.part(request.path("contact")))? {
-        let row: PartRow<'_> = read(&found.body)?;
-        if row.group_key == part(group) {
-            return Ok((found.version, row.part.get().to_owned()));
+        let row = ContactRow::of(&found.id, &found.body)?;
+        if row.body.home == network.home(group) {
+            return Ok((found.version, row.contact(group)?.json));
         }
     }
-    match GROUPS.get_json(&network.part(group))? {
+    match GROUPS.get_json(&network.group(group))? {
         Some(_) => Err(contact_not_found().into()),
         None => Err(group_not_found().into()),
     }

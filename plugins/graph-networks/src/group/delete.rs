@@ -4,11 +4,11 @@ use loggia_plugin_sdk::{Delete, Failure, Request, Response, Route, Select, Write
 use serde::{Deserialize, Serialize};
 
 use crate::fault::group_not_found;
-use crate::key::{Key, part};
+use crate::key::{Key, home_in};
 use crate::members::Members;
 use crate::own::Own;
 use crate::save::There;
-use crate::store::{GROUPS, InGroup, group_id, hold_groups, hold_network, network_id, touch_wired};
+use crate::store::{AtHome, GROUPS, group_id, hold_groups, hold_network, network_id, touch_wired};
 use crate::view::{GroupRow, read};
 
 pub(crate) const ROUTE: Route = Route::delete(
@@ -27,11 +27,13 @@ pub(crate) const ROUTE: Route = Route::delete(
 });
 
 declare! { STORAGE:
-    const WIRES: Delete<InGroup<'_>> = delete("delete-wires-of", "wire")
-        .filter("network = :network AND group_key = :group");
+    const WIRES: Delete<AtHome<'_>> = delete("delete-wires-of", "wire")
+        .filter("home = :home")
+        .order("home, id");
 
-    const CONTACTS: Delete<InGroup<'_>> = delete("delete-contacts-of", "contact")
-        .filter("network = :network AND group_key = :group");
+    const CONTACTS: Delete<AtHome<'_>> = delete("delete-contacts-of", "contact")
+        .filter("home = :home")
+        .order("home, id");
 
     const SUBGROUPS: Select<Parent<'_>, Subgroup> =
         select("subgroups", "SELECT id FROM \"group\" WHERE parent = :parent");
@@ -49,15 +51,15 @@ struct Subgroup {
 
 fn delete(request: &Request) -> Result<Response, Failure> {
     let (network, id) = (Key::of(request.path("network")), request.path("group"));
-    let key = network.part(id);
+    let key = network.group(id);
     let held = hold_groups(std::slice::from_ref(&key))?;
     request.conditions().check(held.first().map(|held| held.body.seen))?;
     if held.is_empty() {
         return Err(group_not_found().into());
     }
-    touch_wired(&There::in_groups(&network, std::iter::once(key.as_str()))?.contacts())?;
+    touch_wired(&There::in_groups(std::iter::once(key.as_str()))?.contacts())?;
     leave(&network, &key)?;
-    let args = InGroup { network: network.as_str(), group: &part(id) };
+    let args = AtHome { home: home_in(&key) };
     WIRES.run(&args)?;
     CONTACTS.run(&args)?;
     GROUPS.delete(&key).run()?;
@@ -85,5 +87,5 @@ fn without_parent(network: &Key, key: &str, body: &str) -> Result<Write, Failure
     let mut members = Members::parse(row.group.get(), "")?;
     members.remove("parentId");
     let own = Own::parse(&members.to_json(), "", None)?;
-    Ok(GROUPS.put_json(key, own.document(network, row.place)).into())
+    Ok(GROUPS.put_json(key, own.document(network, &read(body)?)).into())
 }

@@ -1,12 +1,15 @@
 //! `GET /networks/{network}/groups/{group}`: a group with its contacts and wires.
 
+use std::borrow::Cow;
+
 use loggia_plugin_sdk::storage::Error;
 use loggia_plugin_sdk::{Failure, Request, Response, Route, Select, Version, declare};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::cell::{Cell, ContactRow};
 use crate::fault::group_not_found;
-use crate::key::{Key, part};
+use crate::key::{Key, home_in};
 use crate::settings::MAX_NETWORK_BYTES;
 use crate::store::{group_id, network_id};
 use crate::view::{GroupView, read};
@@ -28,10 +31,12 @@ declare! { STORAGE:
     const GROUP: Select<One<'_>> = select(
         "one-group",
         "SELECT g._version AS version, json_extract(g._body, '/group') AS own, \
-         (SELECT json_array_agg(json_extract(c._body, '/contact') ORDER BY c.place, c.id) \
-          FROM contact AS c WHERE c.network = :network AND c.group_key = :group) AS contacts, \
-         (SELECT json_array_agg(json_extract(w._body, '/wire') ORDER BY w.place, w.id) \
-          FROM wire AS w WHERE w.network = :network AND w.group_key = :group) AS wires, \
+         (SELECT json_array_agg(c.id ORDER BY c.home, c.id) \
+          FROM contact AS c WHERE c.home = :home) AS keys, \
+         (SELECT json_array_agg(c._body ORDER BY c.home, c.id) \
+          FROM contact AS c WHERE c.home = :home) AS contacts, \
+         (SELECT json_array_agg(json_extract(w._body, '/w') ORDER BY w.place, w.id) \
+          FROM wire AS w WHERE w.home = :home) AS wires, \
          (SELECT json_array_agg(json_extract(s._body, '/group/id') ORDER BY s.place, s.id) \
           FROM \"group\" AS s WHERE s.parent = :id) AS subgroups \
          FROM \"group\" AS g WHERE g.id = :id",
@@ -41,9 +46,7 @@ declare! { STORAGE:
 #[derive(Serialize)]
 struct One<'a> {
     id: &'a str,
-    network: &'a str,
-    /// The digest of its id.
-    group: &'a str,
+    home: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -51,8 +54,11 @@ struct Row<'a> {
     version: Version,
     #[serde(borrow)]
     own: &'a RawValue,
+    /// The ids of the contacts' documents.
     #[serde(borrow)]
-    contacts: Vec<&'a RawValue>,
+    keys: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    contacts: Vec<Cell<'a>>,
     #[serde(borrow)]
     wires: Vec<&'a RawValue>,
     #[serde(borrow)]
@@ -67,16 +73,18 @@ fn get(request: &Request) -> Result<Response, Failure> {
 
 /// The version and the text of a group, if it is there.
 fn find(network: &Key, id: &str) -> Result<Option<(Version, String)>, Error> {
-    let args = One { id: &network.part(id), network: network.as_str(), group: &part(id) };
-    let rows = GROUP.run(&args)?;
+    let key = network.group(id);
+    let rows = GROUP.run(&One { id: &key, home: home_in(&key) })?;
     let rows: Vec<Row<'_>> = read(&rows.json)?;
     let Some(row) = rows.into_iter().next() else { return Ok(None) };
-    let texts = |raw: &[&'_ RawValue]| raw.iter().map(|text| text.get().to_owned()).collect();
+    let contacts = row.keys.into_iter().zip(row.contacts);
+    let mut contacts: Vec<_> = contacts.map(|(id, body)| ContactRow { id, body }).collect();
+    contacts.sort_by_key(|row| row.body.place);
     let view = GroupView {
         own: row.own.get(),
-        contacts: row.contacts.iter().map(|text| text.get()).collect(),
+        contacts: contacts.iter().map(|row| row.contact(id)).collect::<Result<_, _>>()?,
         wires: row.wires.iter().map(|text| text.get()).collect(),
-        subgroups: texts(&row.subgroups),
+        subgroups: row.subgroups.iter().map(|text| text.get().to_owned()).collect(),
     };
     let mut json = String::new();
     view.write(&mut json)?;

@@ -96,7 +96,7 @@ fn list(request: &Request) -> Result<Response, Failure> {
         tags_any: tags("tags_any"),
         tags_all: tags("tags_all"),
         attributes: attributes(request)?,
-        parent: request.query("parent").map(|parent| network.part(parent)),
+        parent: request.query("parent").map(|parent| network.group(parent)),
     };
     let page = request.page()?;
     let rows = match request.query("q") {

@@ -6,7 +6,7 @@ use super::put::check;
 use crate::fault::network_not_found;
 use crate::key::Key;
 use crate::snapshot;
-use crate::store::{InNetwork, NETWORKS, network_id};
+use crate::store::{Between, NETWORKS, network_id};
 
 pub(crate) const ROUTE: Route =
     Route::delete("delete-network", "/networks/{network}", "Delete a network.", delete).with(
@@ -20,11 +20,11 @@ pub(crate) const ROUTE: Route =
     );
 
 declare! { STORAGE:
-    const WIRES: Delete<InNetwork<'_>> =
-        delete("delete-wires-in", "wire").filter("network = :network");
+    const WIRES: Delete<Between<'_>> =
+        delete("delete-wires-in", "wire").filter("id > :key AND id < :end");
 
-    const CONTACTS: Delete<InNetwork<'_>> =
-        delete("delete-contacts-in", "contact").filter("network = :network");
+    const CONTACTS: Delete<Between<'_>> =
+        delete("delete-contacts-in", "contact").filter("id > :key AND id < :end");
 }
 
 fn delete(request: &Request) -> Result<Response, Failure> {
@@ -35,7 +35,7 @@ fn delete(request: &Request) -> Result<Response, Failure> {
     if !NETWORKS.delete(network.as_str()).run()? {
         return Err(network_not_found().into());
     }
-    let args = InNetwork { network: network.as_str() };
+    let args = Between { key: network.as_str(), end: &network.end() };
     WIRES.run(&args)?;
     CONTACTS.run(&args)?;
     snapshot::delete_all(&network)?;

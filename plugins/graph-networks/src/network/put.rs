@@ -92,7 +92,7 @@ impl Sent {
         let made = NETWORKS.put_json(network.as_str(), self.document.as_str()).run()?;
         let stored = if made.created { Vec::new() } else { stored(&network)? };
         let saved = self.store_groups(&network, &stored)?;
-        replace(groups, There::in_groups(&network, stored.iter().map(String::as_str))?)?;
+        replace(groups, There::in_groups(stored.iter().map(String::as_str))?)?;
         usage::check(&network, save::bytes(groups), limits)?;
         let tag = view::tag(made.version, saved.iter().map(|saved| saved.version));
         let (contacts, wires) = self.counts();
@@ -108,7 +108,8 @@ impl Sent {
         let mut gone: HashSet<&str> = stored.iter().map(String::as_str).collect();
         let mut writes: Vec<Write> = Vec::with_capacity(self.groups.len());
         for (place, group) in (0..).zip(&self.groups) {
-            let write = GROUPS.put_json(&group.key, group.own.document(network, place));
+            let write =
+                GROUPS.put_json(&group.key, group.own.document(network, &group.holds(place)));
             writes.push(write.when(condition(gone.remove(group.key.as_str()))).into());
         }
         writes.extend(gone.into_iter().map(|key| GROUPS.delete(key).into()));

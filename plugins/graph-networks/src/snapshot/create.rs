@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{CONTACTS, GROUPS, NETWORK, WIRES, find};
 use crate::fault::network_not_found;
 use crate::key::Key;
-use crate::store::{InNetwork, NETWORKS, network_id};
+use crate::store::{Between, InNetwork, NETWORKS, network_id};
 
 pub(crate) const ROUTE: Route = Route::post(
     "create-snapshot",
@@ -40,7 +40,8 @@ fn create(request: &Request) -> Result<Response, Failure> {
         return Err(network_not_found().into());
     }
     let args = InNetwork { network: network.as_str() };
-    let parts = [NETWORK.of(&args)?, GROUPS.of(&args)?, CONTACTS.of(&args)?, WIRES.of(&args)?];
+    let all = Between { key: network.as_str(), end: &network.end() };
+    let parts = [NETWORK.of(&args)?, GROUPS.of(&args)?, CONTACTS.of(&all)?, WIRES.of(&all)?];
     let metadata = json!({"networkId": id}).to_string();
     let label = label.unwrap_or_default();
     let made = checkpoint::create(network.as_str(), &label, &metadata, &parts)?;

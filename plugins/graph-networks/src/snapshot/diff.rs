@@ -34,7 +34,7 @@ pub(crate) const ROUTE: Route = Route::get(
 });
 
 /// Texts by id.
-type Parts<'a> = BTreeMap<Cow<'a, str>, &'a str>;
+type Parts<'a> = BTreeMap<Cow<'a, str>, Cow<'a, str>>;
 
 /// All parts of a network.
 #[derive(Default)]
@@ -80,12 +80,12 @@ fn diff(request: &Request) -> Result<Response, Failure> {
 fn sides(groups: Vec<GroupView<'_>>) -> Result<Sides<'_>, Error> {
     let mut sides = Sides::default();
     for group in groups {
-        sides.groups.insert(id_of(group.own)?, group.own);
-        for text in group.contacts {
-            sides.contacts.insert(id_of(text)?, text);
+        sides.groups.insert(id_of(group.own)?, group.own.into());
+        for contact in group.contacts {
+            sides.contacts.insert(contact.id.into(), contact.json.into());
         }
         for text in group.wires {
-            sides.wires.insert(id_of(text)?, text);
+            sides.wires.insert(id_of(text)?, text.into());
         }
     }
     Ok(sides)
@@ -111,7 +111,7 @@ fn missing(one: &Parts<'_>, other: &Parts<'_>) -> Vec<String> {
 }
 
 fn changed(one: &Parts<'_>, other: &Parts<'_>) -> Vec<String> {
-    let differs = |(id, text): &(&Cow<'_, str>, &&str)| {
+    let differs = |(id, text): &(&Cow<'_, str>, &Cow<'_, str>)| {
         other.get(*id).is_some_and(|other| !is_equal(text, other))
     };
     one.iter().filter(differs).map(|(id, _)| id.to_string()).collect()

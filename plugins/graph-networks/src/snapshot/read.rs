@@ -3,9 +3,10 @@
 use loggia_plugin_sdk::checkpoint::{self, Document};
 use loggia_plugin_sdk::storage::Error;
 
+use crate::cell::ContactRow;
 use crate::fault::corrupt;
 use crate::store::{CONTACTS, GROUPS, NETWORKS, WIRES};
-use crate::view::{GroupRow, GroupView, PartRow, assemble, own_network, read};
+use crate::view::{GroupRow, GroupView, WireRow, assemble, own_network, read};
 
 /// The gateway gives no more at a time.
 const PAGE: u32 = 10_000;
@@ -37,12 +38,12 @@ impl Kept {
     pub(super) fn view(&self) -> Result<Vec<GroupView<'_>>, Error> {
         let groups = self.groups.iter().map(|document| GroupRow::of(&document.id, &document.body));
         let groups = groups.collect::<Result<_, _>>()?;
-        assemble(groups, parts(&self.contacts)?, parts(&self.wires)?)
+        let contacts = self.contacts.iter();
+        let contacts = contacts.map(|document| ContactRow::of(&document.id, &document.body));
+        let wires = self.wires.iter().map(|document| read(&document.body));
+        let wires: Vec<WireRow<'_>> = wires.collect::<Result<_, _>>()?;
+        assemble(groups, contacts.collect::<Result<_, _>>()?, wires)
     }
-}
-
-fn parts(documents: &[Document]) -> Result<Vec<PartRow<'_>>, Error> {
-    documents.iter().map(|document| read(&document.body)).collect()
 }
 
 fn documents(snapshot: &str, collection: &str) -> Result<Vec<Document>, Error> {

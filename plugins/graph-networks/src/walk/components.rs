@@ -7,8 +7,8 @@ use loggia_plugin_sdk::{Failure, Request, Response, Route, Select, declare};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{limit_exceeded, network_not_found};
-use crate::key::Key;
-use crate::store::{InNetwork, network_id};
+use crate::key::{Key, plain_id_in};
+use crate::store::{Between, network_id};
 use crate::usage::Usage;
 
 /// A request may read 100,000 documents.
@@ -30,22 +30,23 @@ pub(crate) const ROUTE: Route = Route::get(
 });
 
 declare! { STORAGE:
-    const CONTACTS: Select<InNetwork<'_>, Contact> = select(
+    const CONTACTS: Select<Between<'_>, Contact> = select(
         "component-contacts",
-        "SELECT id AS key, json_extract(_body, '/contact/id') AS id FROM contact \
-         WHERE network = :network",
+        "SELECT id AS key, json_extract(_body, '/i') AS id FROM contact \
+         WHERE id > :key AND id < :end",
     );
 
-    const WIRES: Select<InNetwork<'_>, Wire> = select(
+    const WIRES: Select<Between<'_>, Wire> = select(
         "component-wires",
-        "SELECT source, target FROM wire WHERE network = :network",
+        "SELECT source, target FROM wire WHERE id > :key AND id < :end",
     );
 }
 
 #[derive(Deserialize)]
 struct Contact {
     key: String,
-    id: String,
+    /// Where the key does not hold it.
+    id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,8 +77,8 @@ fn components(request: &Request) -> Result<Response, Failure> {
         let detail = format!("the network has more than {MAX_PARTS} contacts and wires");
         return Err(limit_exceeded("max_parts", MAX_PARTS, &detail).into());
     }
-    let args = InNetwork { network: network.as_str() };
-    let mut found = connected(CONTACTS.rows(&args)?, &WIRES.rows(&args)?);
+    let args = Between { key: network.as_str(), end: &network.end() };
+    let mut found = connected(&CONTACTS.rows(&args)?, &WIRES.rows(&args)?);
     found.sort_by(|a, b| (b.len(), &a[0]).cmp(&(a.len(), &b[0])));
     let count = found.len();
     let limit = request.query_as("limit")?.unwrap_or(100);
@@ -92,7 +93,7 @@ fn components(request: &Request) -> Result<Response, Failure> {
 }
 
 /// The ids of the contacts of each component, in their order.
-fn connected(contacts: Vec<Contact>, wires: &[Wire]) -> Vec<Vec<String>> {
+fn connected(contacts: &[Contact], wires: &[Wire]) -> Vec<Vec<String>> {
     let places: HashMap<&str, usize> =
         contacts.iter().enumerate().map(|(place, contact)| (contact.key.as_str(), place)).collect();
     let mut forest = Forest((0..contacts.len()).collect());
@@ -103,8 +104,9 @@ fn connected(contacts: Vec<Contact>, wires: &[Wire]) -> Vec<Vec<String>> {
         }
     }
     let mut found: HashMap<usize, Vec<String>> = HashMap::new();
-    for (place, Contact { id, .. }) in contacts.into_iter().enumerate() {
-        found.entry(forest.root(place)).or_default().push(id);
+    for (place, contact) in contacts.iter().enumerate() {
+        let id = plain_id_in(&contact.key).or(contact.id.as_deref()).unwrap_or_default();
+        found.entry(forest.root(place)).or_default().push(id.to_owned());
     }
     let mut found: Vec<Vec<String>> = found.into_values().collect();
     found.iter_mut().for_each(|ids| ids.sort_unstable());
@@ -136,13 +138,13 @@ mod tests {
 
     #[test]
     fn contacts_are_connected_through_others() {
-        let contacts = ["a", "b", "c", "d", "e"];
-        let contacts = contacts.map(|id| Contact { key: id.to_uppercase(), id: id.to_owned() });
-        let wires = [("A", "B"), ("C", "B"), ("D", "D"), ("E", "X")];
-        let wires =
-            wires.map(|(source, target)| Wire { source: source.into(), target: target.into() });
-        let mut found = connected(contacts.into(), &wires);
+        let contacts = ["a", "b", "c e", "d", "e"];
+        let key = |id: &str| Key::of("n").part(id);
+        let contacts = contacts.map(|id| Contact { key: key(id), id: Some(id.to_owned()) });
+        let wires = [("a", "b"), ("c e", "b"), ("d", "d"), ("e", "x")];
+        let wires = wires.map(|(from, to)| Wire { source: key(from), target: key(to) });
+        let mut found = connected(&contacts, &wires);
         found.sort();
-        assert_eq!(found, [vec!["a", "b", "c"], vec!["d"], vec!["e"]]);
+        assert_eq!(found, [vec!["a", "b", "c e"], vec!["d"], vec!["e"]]);
     }
 }

@@ -32,5 +32,6 @@ fn neighbors(request: &Request) -> Result<Response, Failure> {
     let direction = Direction::of(request.query("direction"));
     let walk = Walk::of(&network)?;
     // The contact itself is none of its neighbours.
-    reached::answer(Spread::from(&walk, vec![start], direction, depth, limit + 1)?)
+    let spread = Spread::from(&walk, vec![start], direction, depth, limit + 1)?;
+    reached::answer(&network, &spread)
 }

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 
 use loggia_plugin_sdk::manifest::Param;
 use loggia_plugin_sdk::storage::Error;
-use loggia_plugin_sdk::{Collection, Failure, Problem, Request, Response, Route};
+use loggia_plugin_sdk::{Collection, Document, Failure, Problem, Request, Response, Route};
 
 use super::{Direction, MAX_VISITED, Step, Walk, existing, too_many};
+use crate::cell::ContactRow;
 use crate::fault::corrupt;
 use crate::key::Key;
 use crate::store::{CONTACTS, WIRES, network_id};
-use crate::view::{PartRow, read};
+use crate::view::{WireRow, group_ids, read};
 
 pub(crate) const ROUTE: Route = Route::get(
     "shortest-path",
@@ -40,7 +41,7 @@ fn path(request: &Request) -> Result<Response, Failure> {
         let detail = format!("there is no path of at most {max_depth} wires between the contacts");
         Problem::new(404, "no-path", detail)
     })?;
-    let (contacts, wires) = (texts(&CONTACTS, &found.contacts)?, texts(&WIRES, &found.wires)?);
+    let (contacts, wires) = (contacts(&network, &found.contacts)?, wires(&found.wires)?);
     let length = wires.len();
     let (contacts, wires) = (contacts.join(","), wires.join(","));
     let json = format!(r#"{{"length":{length},"contacts":[{contacts}],"wires":[{wires}]}}"#);
@@ -139,13 +140,30 @@ fn join([out, back]: &[Side; 2], meeting: &str) -> Found {
     path
 }
 
-/// The texts of contacts or wires, in the order of their keys.
-fn texts(collection: &Collection, keys: &[String]) -> Result<Vec<String>, Error> {
-    let found = collection.get_many_json(keys)?;
-    let text = |found: Option<loggia_plugin_sdk::Document<String>>| {
-        let document = found.ok_or_else(|| corrupt(&"a part of a path is gone"))?;
-        let row: PartRow<'_> = read(&document.body)?;
-        Ok(row.part.get().to_owned())
+/// The texts of contacts, in the order of their keys.
+fn contacts(network: &Key, keys: &[String]) -> Result<Vec<String>, Error> {
+    let found = documents(&CONTACTS, keys)?;
+    let rows = found.iter().map(|document| ContactRow::of(&document.id, &document.body));
+    let rows: Vec<ContactRow<'_>> = rows.collect::<Result<_, _>>()?;
+    let groups = group_ids(network, rows.iter().map(|row| row.body.home.as_ref()))?;
+    let text = |row: &ContactRow<'_>| {
+        let group = groups.get(row.body.home.as_ref());
+        let group = group.ok_or_else(|| corrupt(&"a contact has no group"))?;
+        Ok(row.contact(group)?.json)
     };
-    found.into_iter().map(text).collect()
+    rows.iter().map(text).collect()
+}
+
+/// The texts of wires, in the order of their keys.
+fn wires(keys: &[String]) -> Result<Vec<String>, Error> {
+    let text = |document: &Document<String>| {
+        let row: WireRow<'_> = read(&document.body)?;
+        Ok(row.wire.get().to_owned())
+    };
+    documents(&WIRES, keys)?.iter().map(text).collect()
+}
+
+fn documents(collection: &Collection, keys: &[String]) -> Result<Vec<Document<String>>, Error> {
+    let found = collection.get_many_json(keys)?.into_iter().collect::<Option<_>>();
+    found.ok_or_else(|| corrupt(&"a part of a path is gone"))
 }

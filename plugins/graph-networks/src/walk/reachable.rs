@@ -29,5 +29,6 @@ fn reachable(request: &Request) -> Result<Response, Failure> {
     let limit: usize = request.query_as("limit")?.unwrap_or(1_000);
     let direction = Direction::of(request.query("direction"));
     let walk = Walk::of(&network)?;
-    reached::answer(Spread::from(&walk, vec![start], direction, u32::MAX, limit + 1)?)
+    let spread = Spread::from(&walk, vec![start], direction, u32::MAX, limit + 1)?;
+    reached::answer(&network, &spread)
 }

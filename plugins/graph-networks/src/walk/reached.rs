@@ -7,7 +7,9 @@ use loggia_plugin_sdk::{Failure, Response, Select, declare};
 use serde::{Deserialize, Serialize};
 
 use super::spread::Spread;
+use crate::key::{Key, plain_id_in};
 use crate::store::Keys;
+use crate::view::group_ids;
 
 /// So many are looked up by one statement.
 const MAX_NAMES: usize = 5_000;
@@ -15,45 +17,52 @@ const MAX_NAMES: usize = 5_000;
 declare! { STORAGE:
     const NAMES: Select<Keys<'_>, Named> = select(
         "contact-names",
-        "SELECT id AS key, json_extract(_body, '/contact/id') AS id, \
-         json_extract(_body, '/contact/groupId') AS \"groupId\" \
-         FROM contact WHERE id = ANY(:keys)",
+        "SELECT id AS key, home, json_extract(_body, '/i') AS id FROM contact WHERE id = ANY(:keys)",
     );
 }
 
-/// A contact by the ids that clients know.
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Deserialize)]
 struct Named {
-    #[serde(skip_serializing)]
     key: String,
-    id: String,
-    group_id: String,
+    home: String,
+    /// Where the key does not hold it.
+    id: Option<String>,
 }
 
+/// A contact by the ids that clients know.
 #[derive(Serialize)]
-struct Item {
-    #[serde(flatten)]
-    contact: Named,
+#[serde(rename_all = "camelCase")]
+struct Item<'a> {
+    id: &'a str,
+    group_id: &'a str,
     distance: u32,
 }
 
 #[derive(Serialize)]
-struct Answer {
-    items: Vec<Item>,
+struct Answer<'a> {
+    items: Vec<Item<'a>>,
     truncated: bool,
 }
 
+impl Named {
+    fn id(&self) -> &str {
+        plain_id_in(&self.key).or(self.id.as_deref()).unwrap_or_default()
+    }
+}
+
 /// The contacts but the one that the search began with, the nearest first.
-pub(super) fn answer(spread: Spread) -> Result<Response, Failure> {
+pub(super) fn answer(network: &Key, spread: &Spread) -> Result<Response, Failure> {
     let keys: Vec<String> = spread.reached.iter().skip(1).map(|(key, _)| key.clone()).collect();
-    let mut names = names(&keys)?;
-    let reached = spread.reached.into_iter().skip(1);
-    let item = |(key, distance): (String, u32)| {
-        names.remove(&key).map(|contact| Item { contact, distance })
+    let names = names(&keys)?;
+    let groups = group_ids(network, names.values().map(|named| named.home.as_str()))?;
+    let reached = spread.reached.iter().skip(1);
+    let item = |(key, distance): &(String, u32)| {
+        let named = names.get(key)?;
+        let group_id = groups.get(&named.home)?;
+        Some(Item { id: named.id(), group_id, distance: *distance })
     };
-    let mut items: Vec<Item> = reached.filter_map(item).collect();
-    items.sort_by(|a, b| (a.distance, &a.contact.id).cmp(&(b.distance, &b.contact.id)));
+    let mut items: Vec<Item<'_>> = reached.filter_map(item).collect();
+    items.sort_unstable_by_key(|item| (item.distance, item.id));
     Response::serialize(200, &Answer { items, truncated: spread.truncated })
 }
 

@@ -10,10 +10,11 @@ use serde_json::value::RawValue;
 
 use super::spread::Spread;
 use super::{Direction, MAX_KEYS, Walk, existing};
+use crate::cell::ContactRow;
 use crate::key::Key;
 use crate::settings::MAX_NETWORK_BYTES;
 use crate::store::{CONTACTS, GROUPS, Keys, network_id};
-use crate::view::{GroupRow, PartRow, assemble, read};
+use crate::view::{GroupRow, WireRow, assemble, read};
 
 /// So many contacts it can have.
 const MAX_CONTACTS: usize = 10_000;
@@ -36,16 +37,16 @@ pub(crate) const ROUTE: Route = Route::get(
 declare! { STORAGE:
     const WIRES_FROM: Select<Keys<'_>> = select(
         "wires-from",
-        "SELECT target, group_key, place, json_extract(_body, '/wire') AS wire FROM wire \
+        "SELECT target, home, place, json_extract(_body, '/w') AS wire FROM wire \
          WHERE source = ANY(:keys)",
     )
-    .orders(&[("id", "id")]);
+    .orders(&[("source", "source, id")]);
 }
 
 #[derive(Deserialize)]
 struct Wire<'a> {
     target: &'a str,
-    group_key: &'a str,
+    home: &'a str,
     place: i64,
     #[serde(borrow)]
     wire: &'a RawValue,
@@ -68,28 +69,20 @@ fn subgraph(request: &Request) -> Result<Response, Failure> {
 /// The groups of contacts with no others, and the wires between them.
 fn around(network: &Key, mut keys: Vec<String>) -> Result<String, Error> {
     keys.sort_unstable();
-    let contacts: Vec<String> = CONTACTS
-        .get_many_json(&keys)?
-        .into_iter()
-        .flatten()
-        .map(|document| document.body)
-        .collect();
-    let contacts: Vec<PartRow<'_>> =
-        contacts.iter().map(|body| read(body)).collect::<Result<_, _>>()?;
+    let contacts: Vec<_> = CONTACTS.get_many_json(&keys)?.into_iter().flatten().collect();
+    let contacts = contacts.iter().map(|document| ContactRow::of(&document.id, &document.body));
+    let contacts: Vec<ContactRow<'_>> = contacts.collect::<Result<_, _>>()?;
     let pages = keys.chunks(MAX_KEYS).map(|keys| Ok(WIRES_FROM.run(&Keys { keys })?.json));
     let pages: Vec<String> = pages.collect::<Result<_, Error>>()?;
-    let mut wires: Vec<PartRow<'_>> = Vec::new();
+    let mut wires: Vec<WireRow<'_>> = Vec::new();
     for page in &pages {
         let rows: Vec<Wire<'_>> = read(page)?;
         let inside =
             |row: &Wire<'_>| keys.binary_search_by(|key| key.as_str().cmp(row.target)).is_ok();
-        wires.extend(rows.into_iter().filter(inside).map(PartRow::from));
+        wires.extend(rows.into_iter().filter(inside).map(WireRow::from));
     }
-    let mut groups: Vec<String> = contacts
-        .iter()
-        .chain(&wires)
-        .map(|row| format!("{}{}", network.as_str(), row.group_key))
-        .collect();
+    let homes = contacts.iter().map(|row| &row.body.home).chain(wires.iter().map(|row| &row.home));
+    let mut groups: Vec<String> = homes.map(|home| network.group_at(home)).collect();
     groups.sort_unstable();
     groups.dedup();
     let groups = GROUPS.get_many_json(&groups)?;
@@ -107,8 +100,8 @@ fn around(network: &Key, mut keys: Vec<String>) -> Result<String, Error> {
     Ok(json)
 }
 
-impl<'a> From<Wire<'a>> for PartRow<'a> {
+impl<'a> From<Wire<'a>> for WireRow<'a> {
     fn from(wire: Wire<'a>) -> Self {
-        PartRow { group_key: wire.group_key.into(), place: wire.place, part: wire.wire }
+        WireRow { home: wire.home.into(), place: wire.place, wire: wire.wire }
     }
 }

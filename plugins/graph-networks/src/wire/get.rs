@@ -3,9 +3,9 @@
 use loggia_plugin_sdk::{Failure, Request, Response, Route};
 
 use crate::fault::{group_not_found, wire_not_found};
-use crate::key::{Key, part};
+use crate::key::Key;
 use crate::store::{GROUPS, WIRES, group_id, network_id, wire_id};
-use crate::view::{PartRow, read};
+use crate::view::{WireRow, read};
 
 pub(crate) const ROUTE: Route = Route::get(
     "get-wire",
@@ -20,12 +20,12 @@ pub(crate) const ROUTE: Route = Route::get(
 fn get(request: &Request) -> Result<Response, Failure> {
     let (network, group) = (Key::of(request.path("network")), request.path("group"));
     if let Some(found) = WIRES.get_json(&network.part(request.path("wire")))? {
-        let row: PartRow<'_> = read(&found.body)?;
-        if row.group_key == part(group) {
-            return Ok(Response::json(200, row.part.get()).etag(found.version));
+        let row: WireRow<'_> = read(&found.body)?;
+        if row.home == network.home(group) {
+            return Ok(Response::json(200, row.wire.get()).etag(found.version));
         }
     }
-    match GROUPS.get_json(&network.part(group))? {
+    match GROUPS.get_json(&network.group(group))? {
         Some(_) => Err(wire_not_found().into()),
         None => Err(group_not_found().into()),
     }
