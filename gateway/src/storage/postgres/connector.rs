@@ -163,3 +163,23 @@ pub(super) async fn timeline(client: &Client) -> Option<String> {
     const TIMELINE: &str = "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)";
     client.query_one(TIMELINE, &[]).await.ok().map(|row| row.get(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The server takes the last of options that say the same.
+    #[test]
+    fn the_url_may_ask_for_parallel_queries_and_not_for_jit() {
+        let of_url = "-c%20max_parallel_workers_per_gather%3D2%20-c%20jit%3Don";
+        let options = Options::new(format!("postgres://u@h/d?options={of_url}"));
+        let connector = Connector::new(&options, Arc::default()).unwrap();
+        let options = connector.config.get_options().unwrap();
+        let last = |name: &str| {
+            let settings = options.split(" -c ").filter_map(|option| option.split_once('='));
+            settings.filter(|(setting, _)| setting.ends_with(name)).last()
+        };
+        assert_eq!(last("max_parallel_workers_per_gather").map(|(_, value)| value), Some("2"));
+        assert_eq!(last("jit"), Some(("jit", "off")));
+    }
+}
