@@ -173,8 +173,8 @@ mod tests {
     fn the_url_may_ask_for_parallel_queries_and_not_for_jit() {
         let of_url = "-c%20max_parallel_workers_per_gather%3D2%20-c%20jit%3Don";
         let options = Options::new(format!("postgres://u@h/d?options={of_url}"));
-        let connector = Connector::new(&options, Arc::default()).unwrap();
-        let options = connector.config.get_options().unwrap();
+        let connector = Connector::new(&options, Arc::default()).expect("a URL");
+        let options = connector.config.get_options().expect("options");
         let last = |name: &str| {
             let settings = options.split(" -c ").filter_map(|option| option.split_once('='));
             settings.filter(|(setting, _)| setting.ends_with(name)).last()
