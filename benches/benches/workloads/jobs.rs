@@ -4,7 +4,7 @@
 //! claim.
 
 use std::cell::Cell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -168,13 +168,16 @@ fn pickups_between(bench: &Bench, report: &mut Report) -> Result<()> {
     let (creator, began) = (Client::new(other.address)?, Mutex::new(Instant::now()));
     let (claim, create) = (claim(0, 1, 20), json("POST", &format!("{JOBS}/jobs"), &json!({})));
     let times = bench.times(200);
+    let (picked, next) = mpsc::channel();
+    let (began_at, create) = (&began, &create);
     let measured = std::thread::scope(|scope| {
-        let creating = scope.spawn(|| {
+        let creating = scope.spawn(move || {
             for _ in 0..times {
                 // The worker waits by then.
                 std::thread::sleep(Duration::from_millis(15));
-                *began.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-                creator.ask(&create)?;
+                *began_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                creator.ask(create)?;
+                next.recv_timeout(Duration::from_secs(30))?;
             }
             anyhow::Ok(())
         });
@@ -184,6 +187,7 @@ fn pickups_between(bench: &Bench, report: &mut Report) -> Result<()> {
                 let (jobs, _) = take(&mut conversation, &claim).await?;
                 let began = *began.lock().unwrap_or_else(PoisonError::into_inner);
                 latencies.push(u64::try_from(began.elapsed().as_nanos())?);
+                picked.send(())?;
                 conversation.ask(&complete(&jobs)?).await?;
             }
             Ok(latencies)

@@ -155,6 +155,12 @@ impl Storage {
         Ok(self.changes.enter(&whose, most).then(|| Watch::new(Arc::clone(self), whose, topics)))
     }
 
+    /// Whether another gateway has said of late that requests wait there.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.changes.others.wait()
+    }
+
     /// How many requests watch.
     #[must_use]
     pub fn watching(&self) -> usize {

@@ -226,6 +226,31 @@ async fn a_write_by_another_gateway_wakes_on_postgres() {
     }
 }
 
+/// It does not wait until the other one says so again by itself, which is later than this.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_starts_hears_who_waits_already() {
+    let store = TestStore::open(Database::postgres().await, &collections()).await;
+    let second = store.second().await;
+    let mut tasks =
+        vec![Background::start(&store.storage, None), Background::start(&second.storage, None)];
+    let awaited = async |store: &TestStore, within: Duration| {
+        let heard = async {
+            while !store.storage.is_awaited() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(within, heard).await.expect("it has heard of it");
+    };
+    let _notes = watch(&store, &["note"]);
+    awaited(&second, Duration::from_secs(30)).await;
+    let third = store.second().await;
+    tasks.push(Background::start(&third.storage, None));
+    awaited(&third, Duration::from_secs(5)).await;
+    for background in tasks {
+        background.stop().await;
+    }
+}
+
 /// The server ends every connection, also those that listen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listening_goes_on_after_the_connection_broke() {

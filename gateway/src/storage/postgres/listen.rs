@@ -45,13 +45,15 @@ impl Postgres {
         let (client, _driver) = self.connector.open_listening(heard_by).await?;
         let mut teller = Teller { client, name, announced: None, seen: None };
         teller.ask("LISTEN loggia_change").await?;
-        // What was told before, nobody here has heard.
+        // What was told before, nobody here has heard: neither changes nor who waits.
         changes.wake_all();
+        teller.say(&[format!("{name} asks")]).await?;
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 told = heard.recv() => match told {
+                    Some(told) if asks(name, &told) => teller.announce(changes).await?,
                     Some(told) => take_in(changes, name, &told),
                     None => return Err(Error::Unavailable),
                 },
@@ -62,7 +64,12 @@ impl Postgres {
     }
 }
 
-/// A message is the sender's name, then `waits`, or a tenant and a table.
+/// Whether another gateway, which begins to listen, wants to know who waits.
+fn asks(name: &str, told: &str) -> bool {
+    told.split_once(' ').is_some_and(|(sender, what)| sender != name && what == "asks")
+}
+
+/// A message is the sender's name, then `asks`, `waits`, or a tenant and a table.
 fn take_in(changes: &Changes, name: &str, told: &str) {
     let words: Vec<&str> = told.split(' ').collect();
     match words.as_slice() {
@@ -88,10 +95,14 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
+    /// Say again that somebody waits here, where that is so.
+    async fn announce(&mut self, changes: &Changes) -> Result<(), Error> {
+        self.announced = None;
+        self.tell(changes).await
+    }
+
     /// All that there is to tell, in one transaction.
     async fn tell(&mut self, changes: &Changes) -> Result<(), Error> {
-        const TELL: &str =
-            "SELECT pg_notify('loggia_change', told) FROM unnest($1::text[]) AS told";
         let untold = changes.take_untold().into_iter();
         let mut told: Vec<String> =
             untold.map(|topic| format!("{} {} {}", self.name, topic.tenant, topic.table)).collect();
@@ -102,7 +113,12 @@ impl Teller<'_> {
         if told.is_empty() {
             return Ok(());
         }
-        answered(self.client.query(TELL, &[&told])).await.map(drop)
+        self.say(&told).await
+    }
+
+    async fn say(&self, told: &[String]) -> Result<(), Error> {
+        const SAY: &str = "SELECT pg_notify('loggia_change', told) FROM unnest($1::text[]) AS told";
+        answered(self.client.query(SAY, &[&told])).await.map(drop)
     }
 
     /// Whether any transaction has begun or ended since the last look. The first look cannot
