@@ -121,7 +121,7 @@ pub async fn start_from(
     let server_config = config.server.clone();
     let reloader = Reloader::new(source, config, runtime.clone(), Arc::clone(&gateway), metrics);
     let reload = reloader.into_reload();
-    let server = Server::bind(&server_config, Arc::clone(&gateway), reload.clone()).await?;
+    let server = Server::bind(&server_config, Arc::clone(&gateway), reload.clone())?;
     Ok(Started { server, gateway, reload, background })
 }
 

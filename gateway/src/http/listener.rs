@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -29,14 +29,24 @@ pub(super) struct Listener {
 /// After an error of `accept`, such as too many open files, trying again at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// The system holds as many that are not accepted yet as can be served. With its default of 128, of
+/// clients that come all at once some wait seconds for an answer to their first packet.
+fn listen(address: SocketAddr, max_connections: usize) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A gateway that is started again does not wait for the connections of the one before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(u32::try_from(max_connections).unwrap_or(u32::MAX))
+}
+
 impl Listener {
     /// Take an address.
-    pub(super) async fn bind(
-        address: SocketAddr,
-        config: &config::Server,
-    ) -> std::io::Result<Self> {
+    pub(super) fn bind(address: SocketAddr, config: &config::Server) -> std::io::Result<Self> {
         Ok(Self {
-            socket: TcpListener::bind(address).await?,
+            socket: listen(address, config.max_connections)?,
             connections: Arc::new(Semaphore::new(config.max_connections)),
             header_timeout: Duration::from_millis(config.header_timeout_ms),
         })

@@ -38,18 +38,18 @@ impl Server {
     ///
     /// # Errors
     /// One is in use or not this machine's.
-    pub async fn bind(
+    pub fn bind(
         config: &config::Server,
         gateway: Arc<Gateway>,
         reload: Reload,
     ) -> Result<Self, BindError> {
-        let bind = async |key, address| {
-            let bound = Listener::bind(address, config).await;
+        let bind = |key, address| {
+            let bound = Listener::bind(address, config);
             bound.map_err(|error| BindError { key, address, error })
         };
         Ok(Self {
-            public: bind("listen", config.listen).await?,
-            admin: bind("admin_listen", config.admin_listen).await?,
+            public: bind("listen", config.listen)?,
+            admin: bind("admin_listen", config.admin_listen)?,
             gateway,
             reload,
             schedules: config.schedules,
