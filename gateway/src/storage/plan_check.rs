@@ -7,7 +7,7 @@ use super::schema_change::InstallError;
 use super::sql::{Query, SqlRows, SqlValue};
 use super::statement::Dialect;
 use super::store::Storage;
-use super::transaction::{Transaction, TransactionMode, Whose};
+use super::transaction::{Planned, Transaction, TransactionMode, Whose};
 
 /// The planner takes an empty table to be read fastest as a whole. Without that choice, only what
 /// has no index is still read so.
@@ -41,7 +41,8 @@ async fn check_all(
     let mut warnings: Vec<String> = Vec::new();
     for Probe { statement, text, values, filtered } in schema.probes() {
         let query = Query { sql: format!("{explain} {}", text.sql).into(), binds: values };
-        let plan = match transaction.run_within(query, &text.wall, deadline).await {
+        let plan = match transaction.run_within(query, &text.wall, Planned::Afresh, deadline).await
+        {
             Ok(plan) => plan,
             Err(Error::Other(reason)) => {
                 return Err(InstallError::Statement { statement, reason });

@@ -31,6 +31,21 @@ pub(super) enum TransactionMode {
     AutocommitWrite,
 }
 
+/// How `PostgreSQL` plans a statement of a plugin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Planned {
+    /// For its values, each time: conditions of a select are often such that one plan for all
+    /// values is many times slower.
+    Afresh,
+    /// It stays prepared, and the server settles on one plan for all values only where that is no
+    /// dearer. To plan a statement that changes a few documents takes several times as long as to
+    /// run it.
+    AsServerDecides,
+    /// It stays prepared, with one plan for all values. So for what passes over documents that
+    /// others hold: it hands out the first of an order, whatever the values.
+    Once,
+}
+
 /// Whose rows a transaction reaches. Every statement says so for itself; with
 /// `storage.row_level_security`, the policies that `ddl/policy.rs` gives to tables hold it to that.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -65,62 +80,34 @@ impl Transaction {
             Self::Postgres(transaction) => transaction.run(&query, deadline).await,
             Self::Sqlite(transaction) => transaction.run(query, deadline).await,
         };
-        logged.end(&rows);
-        rows
+        logged.end(rows)
     }
 
-    /// Run a statement of a plugin, which may touch the tables of its wall only. `PostgreSQL`
-    /// plans it for its values; there the role's rights are the wall.
+    /// Run a statement of a plugin, which may touch the tables of its wall only. On `PostgreSQL` the
+    /// role's rights are the wall.
     pub(super) async fn run_within(
         &mut self,
         query: Query,
         wall: &Arc<Wall>,
+        planned: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
         let logged = Logged::begin(&query);
-        let rows = match self {
-            Self::Postgres(transaction) => transaction.run_planned(&query, deadline).await,
-            Self::Sqlite(transaction) => {
+        let rows = match (self, planned) {
+            (Self::Sqlite(transaction), _) => {
                 transaction.run_within(query, Arc::clone(wall), deadline).await
             }
-        };
-        logged.end(&rows);
-        rows
-    }
-
-    /// As [`Self::run_within`], for a statement that changes what it selects. On `PostgreSQL` it stays
-    /// prepared: it is run often, and to plan it takes several times as long as to change a few
-    /// documents. The server settles on one plan for all values only where that is no dearer.
-    pub(super) async fn change_within(
-        &mut self,
-        query: Query,
-        wall: &Arc<Wall>,
-        deadline: Instant,
-    ) -> Result<SqlRows, Error> {
-        match self {
-            Self::Postgres(_) => self.run(query, deadline).await,
-            Self::Sqlite(_) => self.run_within(query, wall, deadline).await,
-        }
-    }
-
-    /// As [`Self::change_within`], for a statement that passes over what others hold. It hands
-    /// out the first documents of an order, so one plan serves all values, and `PostgreSQL` makes
-    /// no other.
-    pub(super) async fn claim_within(
-        &mut self,
-        query: Query,
-        wall: &Arc<Wall>,
-        deadline: Instant,
-    ) -> Result<SqlRows, Error> {
-        match self {
-            Self::Postgres(transaction) => {
-                let logged = Logged::begin(&query);
-                let rows = transaction.run_generic(&query, deadline).await;
-                logged.end(&rows);
-                rows
+            (Self::Postgres(transaction), Planned::Afresh) => {
+                transaction.run_planned(&query, deadline).await
             }
-            Self::Sqlite(_) => self.run_within(query, wall, deadline).await,
-        }
+            (Self::Postgres(transaction), Planned::AsServerDecides) => {
+                transaction.run(&query, deadline).await
+            }
+            (Self::Postgres(transaction), Planned::Once) => {
+                transaction.run_generic(&query, deadline).await
+            }
+        };
+        logged.end(rows)
     }
 
     /// Run statements one after another, up to the first that fails.
@@ -198,11 +185,12 @@ impl Logged {
         Self(telemetry::logs_statements().then(|| (Arc::clone(&query.sql), Instant::now())))
     }
 
-    fn end(self, rows: &Result<SqlRows, Error>) {
+    fn end(self, rows: Result<SqlRows, Error>) -> Result<SqlRows, Error> {
         if let Some((sql, began)) = self.0 {
             let microseconds = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             let rows = rows.as_ref().ok().map(SqlRows::len);
             tracing::info!(target: "statement", microseconds, rows, "{sql}");
         }
+        rows
     }
 }

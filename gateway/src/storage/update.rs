@@ -15,7 +15,7 @@ use super::schema::{CollectionPlan, Text, remember};
 use super::session::documents;
 use super::sql::{Query, SqlRows, SqlValue};
 use super::statement::{Bind, Delete, Dialect, Parameter, Update};
-use super::transaction::Transaction;
+use super::transaction::{Planned, Transaction};
 use super::words::{SearchQuery, Searched};
 
 /// An `update` or `delete` statement with the texts that were rendered for it so far.
@@ -71,9 +71,11 @@ impl ChangePlan {
         texts.chain(self.change.clone().map(|change| (change, false))).collect()
     }
 
-    /// Whether it passes over what others hold, as a claim does.
-    fn hands_out(&self) -> bool {
-        matches!(&self.kind, Kind::Update(update) if update.skips_locked())
+    fn planned(&self) -> Planned {
+        match &self.kind {
+            Kind::Update(update) if update.skips_locked() => Planned::Once,
+            Kind::Update(_) | Kind::Delete(_) => Planned::AsServerDecides,
+        }
     }
 
     fn render(&self, given: &Vec<bool>) -> Arc<Text> {
@@ -211,11 +213,8 @@ impl ChangeWhere<'_> {
         };
         let binds = text.binds.iter().map(value).collect();
         let query = Query { sql: Arc::clone(&text.sql), binds };
-        let rows = if self.plan.hands_out() {
-            transaction.claim_within(query, &text.wall, self.deadline).await
-        } else {
-            transaction.change_within(query, &text.wall, self.deadline).await
-        };
+        let planned = self.plan.planned();
+        let rows = transaction.run_within(query, &text.wall, planned, self.deadline).await;
         let effect = match self.plan.kind {
             Kind::Update(_) => Effect::Write,
             Kind::Delete(_) => Effect::Delete,
