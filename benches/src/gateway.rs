@@ -40,6 +40,14 @@ fn component_of(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// There is none, or the machine has no room for the instances.
 pub fn runtime() -> Result<Runtime> {
+    runtime_within(CompileBounds::default())
+}
+
+/// The same with a compiler that may take so much.
+///
+/// # Errors
+/// As [`runtime`].
+pub fn runtime_within(bounds: CompileBounds) -> Result<Runtime> {
     let benchmark = std::env::current_exe()?;
     let mut folders = benchmark.ancestors().skip(1);
     let program = folders.find_map(|folder| {
@@ -47,7 +55,7 @@ pub fn runtime() -> Result<Runtime> {
         program.is_file().then_some(program)
     });
     let program = program.context("the gateway is missing; run `cargo build --release`")?;
-    let compiler = Compiler { program, bounds: CompileBounds::default() };
+    let compiler = Compiler { program, bounds };
     Runtime::new(compiler, None)
         .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))
 }

@@ -2,8 +2,8 @@
 //! leaves nothing behind, and meanwhile another tenant, the victim, is served 200 times a second.
 //! Two look at what is left instead, in the log and in memory.
 //!
-//! What is refused when a plugin is loaded stands in `runtime.rs`, and what a component tries by
-//! WASI in `wasi.rs`; here they are once more, beside the victim.
+//! What a plugin in Rust can try stands in `list.rs`, what takes a component by hand in `by_hand.rs`,
+//! and what is refused when it is loaded in `refused.rs`: the benchmark `attacks` has the same lists.
 
 use std::time::Duration;
 
@@ -12,15 +12,18 @@ use loggia::config::Config;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::harness::component::{ATTACK, Guest, STORED};
+use crate::harness::component::{self, ATTACK, STORED};
 use crate::harness::faults::patient;
 use crate::harness::tenants::{Client, add};
 use crate::harness::{Answer, TestGateway, log, on_both_databases};
+use by_hand::ByHand;
 use list::{Attack, Expected};
 
 mod at_load;
+pub(crate) mod by_hand;
 mod by_wasi;
 mod list;
+pub(crate) mod refused;
 
 /// One case for each attack of the list.
 macro_rules! attacks {
@@ -199,72 +202,41 @@ async fn a_secret_left_in_memory(gateway: &TestGateway) {
     assert_eq!(recalled, json!({"kept": secret, "found": true}));
 }
 
-fn hand_made(config: &mut Config, guest: Guest) {
+fn serve_by_hand(config: &mut Config, attack: ByHand) {
     two_tenants(config);
-    guest.serve(config);
+    attack.guest.serve(config);
 }
 
-/// Attack by hand-made component until the victim has been served; its document is not there.
-async fn withstand_hand_made(gateway: &TestGateway, expected: Expected) {
+/// Attack by a component by hand until the victim has been served; its document is not there.
+async fn withstand_by_hand(gateway: &TestGateway, attack: ByHand) {
     let attacker = gateway.with_key("attacker");
-    let send = || async { check(&attacker.post(ATTACK).await, expected) };
+    let send = || async { check(&attacker.post(ATTACK).await, attack.expected) };
     beside_a_victim(gateway, send).await;
     attacker.get(STORED).await.assert_status(404);
 }
 
 fn a_sleeper(config: &mut Config) {
-    let guest = Guest {
-        world: "import wasi:clocks/monotonic-clock@0.2.0; import wasi:io/poll@0.2.0;",
-        module: r#"
-            (import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration"
-              (func $timer (param i64) (result i32)))
-            (import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))"#,
-        handle: "
-            (call $write)
-            (call $block (call $timer (i64.const 3600000000000)))",
-        ..Guest::default()
-    };
-    hand_made(config, guest);
-    // On SQLite it holds the writer meanwhile; this is the default there.
+    serve_by_hand(config, by_hand::SLEEPING);
+    // The default on SQLite, where it holds the writer meanwhile.
     add(config, "attacker").limits.transaction_ms = Some(Some(100));
 }
 
 async fn sleeping_by_wasi(gateway: &TestGateway) {
-    let expected = Expected::Limit(504, "plugin-timeout", "transaction_ms");
-    withstand_hand_made(gateway, expected).await;
+    withstand_by_hand(gateway, by_hand::SLEEPING).await;
 }
 
 fn a_grower_of_tables(config: &mut Config) {
-    let guest = Guest {
-        module: "(table $t 1 funcref)",
-        handle: "
-            (call $write)
-            (loop $again
-              (br_if $again (i32.ne
-                (table.grow $t (ref.null func) (i32.const 1000)) (i32.const -1))))
-            unreachable",
-        ..Guest::default()
-    };
-    hand_made(config, guest);
+    serve_by_hand(config, by_hand::GROWING_TABLES);
 }
 
-/// A table has room for 20,000 elements, whatever the limit of memory is.
 async fn growing_tables(gateway: &TestGateway) {
-    withstand_hand_made(gateway, Expected::Problem(502, "plugin-trap")).await;
+    withstand_by_hand(gateway, by_hand::GROWING_TABLES).await;
 }
 
 fn a_grower_of_memory(config: &mut Config) {
-    let guest = Guest {
-        handle: "
-            (call $write)
-            (if (i32.ne (memory.grow (i32.const 65534)) (i32.const -1)) (then return))
-            unreachable",
-        ..Guest::default()
-    };
-    hand_made(config, guest);
+    serve_by_hand(config, by_hand::GROWING_MEMORY);
 }
 
 async fn growing_memory_to_4_gib(gateway: &TestGateway) {
-    let expected = Expected::Limit(502, "plugin-resource-limit", "plugin_memory_bytes");
-    withstand_hand_made(gateway, expected).await;
+    withstand_by_hand(gateway, by_hand::GROWING_MEMORY).await;
 }

@@ -1,11 +1,13 @@
 //! Components that are refused before a request can reach them, each with a text that says why; and
-//! what an instance may hold. `attacks/at_load.rs` reloads with some of them beside a victim.
+//! what an instance may hold. Some come from `attacks/refused.rs`: `attacks/at_load.rs` reloads with
+//! them beside a victim.
 
 use std::time::Duration;
 
 use loggia::config::Config;
 use loggia::plugin::{CompileBounds, Compiler, LoadError, Runtime, describe};
 
+use crate::attacks::refused::{self, Refused, component_of};
 use crate::harness::component::{ATTACK, Guest, STORED};
 use crate::harness::faults::patient;
 use crate::harness::{TestGateway, compiler, engine, on_both_databases};
@@ -18,9 +20,15 @@ async fn refusal(component: &[u8]) -> String {
     described.expect_err("it is to be refused").to_string()
 }
 
-async fn assert_refused(guest: Guest, why: &str) {
-    let text = refusal(&guest.component()).await;
+async fn assert_refused(Refused { component, why }: Refused) -> String {
+    let text = refusal(&component()).await;
     assert!(text.contains(why), "{text}");
+    text
+}
+
+async fn assert_too_large(guest: Guest) {
+    let text = refusal(&guest.component()).await;
+    assert!(text.contains("larger than plugin_memory_bytes (4194304)"), "{text}");
 }
 
 #[tokio::test]
@@ -29,24 +37,9 @@ async fn a_handwritten_component_describes_itself() {
     assert!(text.contains("by-hand"), "{text}");
 }
 
-pub(crate) fn unknown_import() -> Vec<u8> {
-    let guest = Guest {
-        world: "import wasi:http/types@0.2.0; import test:other/thing;",
-        packages: "
-            package wasi:http@0.2.0 { interface types { resource fields; } }
-            package test:other { interface thing { do-it: func(); } }",
-        module: r#"
-            (import "wasi:http/types@0.2.0" "[resource-drop]fields" (func (param i32)))
-            (import "test:other/thing" "do-it" (func))"#,
-        ..Guest::default()
-    };
-    guest.component()
-}
-
 #[tokio::test]
 async fn an_unknown_import_is_refused_with_the_list_of_what_is_offered() {
-    let text = refusal(&unknown_import()).await;
-    assert!(text.contains("it imports"), "{text}");
+    let text = assert_refused(refused::UNKNOWN_IMPORT).await;
     for named in [
         "wasi:http/types@0.2.0",
         "test:other/thing",
@@ -57,15 +50,6 @@ async fn an_unknown_import_is_refused_with_the_list_of_what_is_offered() {
     }
 }
 
-/// Only the name of an interface counts here, so instances without functions do.
-fn component_of(text: &str) -> Vec<u8> {
-    wat::parse_str(text).unwrap()
-}
-
-pub(crate) fn later_import() -> Vec<u8> {
-    component_of(r#"(component (import "loggia:plugin/storage@0.2.0" (instance)))"#)
-}
-
 fn later_export() -> Vec<u8> {
     let text = r#"(component (instance $i) (export "loggia:plugin/handler@9.0.0" (instance $i)))"#;
     component_of(text)
@@ -73,13 +57,9 @@ fn later_export() -> Vec<u8> {
 
 #[tokio::test]
 async fn another_version_of_the_interface_is_named() {
-    for (asked, component) in [("0.2.0", later_import()), ("9.0.0", later_export())] {
-        let text = refusal(&component).await;
-        let why = format!(
-            "it is made for loggia:plugin@{asked}, and this gateway has loggia:plugin@0.1.0"
-        );
-        assert!(text.contains(&why), "{text}");
-    }
+    assert_refused(refused::LATER_VERSION).await;
+    let why = "it is made for loggia:plugin@9.0.0, and this gateway has loggia:plugin@0.1.0";
+    assert_refused(Refused { component: later_export, why }).await;
 }
 
 #[tokio::test]
@@ -109,41 +89,25 @@ async fn what_is_no_component_is_refused() {
     }
 }
 
-pub(crate) fn memory_of_64_bits() -> Vec<u8> {
-    component_of("(component (core module (memory i64 1)))")
-}
-
 #[tokio::test]
 async fn memory_of_64_bits_is_refused() {
-    let text = refusal(&memory_of_64_bits()).await;
-    assert!(text.contains("memory64"), "{text}");
-}
-
-pub(crate) fn shared_memory() -> Vec<u8> {
-    let module = "(core module $m (memory 1 1 shared)) (core instance (instantiate $m))";
-    component_of(&format!("(component {module})"))
+    assert_refused(refused::MEMORY_OF_64_BITS).await;
 }
 
 #[tokio::test]
 async fn shared_memory_is_refused() {
-    let text = refusal(&shared_memory()).await;
-    assert!(text.contains("shared"), "{text}");
-}
-
-pub(crate) fn looping_start() -> Vec<u8> {
-    Guest { start: "(loop $again (br $again))", ..Guest::default() }.component()
+    assert_refused(refused::SHARED_MEMORY).await;
 }
 
 #[tokio::test]
 async fn a_start_function_that_loops_is_stopped() {
-    let text = refusal(&looping_start()).await;
-    assert!(text.contains("describe took longer than"), "{text}");
+    assert_refused(refused::LOOPING_START).await;
 }
 
 #[tokio::test]
 async fn a_memory_that_begins_too_large_is_refused() {
     let guest = Guest { memory: "65", ..Guest::default() };
-    assert_refused(guest, "larger than plugin_memory_bytes (4194304)").await;
+    assert_too_large(guest).await;
     let guest = Guest { memory: "64", ..Guest::default() };
     describe(engine(), &guest.component(), MEMORY_BYTES + (1 << 16)).await.unwrap();
 }
@@ -175,7 +139,7 @@ async fn what_an_instance_begins_with_is_counted_together() {
     let guest = Guest { memory: "62", module: "(table 8192 funcref)", ..Guest::default() };
     describe(engine(), &guest.component(), MEMORY_BYTES).await.unwrap();
     let guest = Guest { memory: "62", module: "(table 16384 funcref)", ..Guest::default() };
-    assert_refused(guest, "larger than plugin_memory_bytes (4194304)").await;
+    assert_too_large(guest).await;
 }
 
 #[tokio::test]
@@ -186,15 +150,9 @@ async fn a_table_that_begins_too_large_is_refused() {
     assert!(text.contains("table"), "{text}");
 }
 
-pub(crate) fn many_memories() -> Vec<u8> {
-    let instances = "(core instance (instantiate $m)) ".repeat(3);
-    component_of(&format!("(component (core module $m (memory 1)) {instances})"))
-}
-
 #[tokio::test]
 async fn many_memories_are_refused() {
-    let text = refusal(&many_memories()).await;
-    assert!(text.contains("3 Wasm linear memories"), "{text}");
+    assert_refused(refused::MANY_MEMORIES).await;
 }
 
 on_both_databases! {
@@ -304,15 +262,6 @@ async fn a_guest_that_was_refused_memory_may_go_on(gateway: &TestGateway) {
     gateway.post(ATTACK).await.assert_problem(502, "plugin-trap");
 }
 
-/// A function of so many instructions that compiling it takes seconds.
-pub(crate) fn bomb() -> Vec<u8> {
-    let step =
-        "(local.set 0 (i32.add (i32.mul (local.get 0) (local.get 1)) (i32.load (local.get 0))))";
-    let body = step.repeat(100_000);
-    let function = format!("(func (param i32 i32) {body})");
-    component_of(&format!("(component (core module (memory 1) {}))", function.repeat(4)))
-}
-
 /// How a compiler with these bounds ends.
 pub(crate) async fn compile_within(bounds: CompileBounds, component: &[u8]) -> LoadError {
     let compiler = Compiler { bounds, ..compiler() };
@@ -322,7 +271,7 @@ pub(crate) async fn compile_within(bounds: CompileBounds, component: &[u8]) -> L
 
 #[tokio::test]
 async fn a_compile_bomb_is_stopped_at_each_bound() {
-    let bomb = bomb();
+    let bomb = refused::bomb();
     let usual = CompileBounds::default();
     let seconds = Duration::from_millis(300);
     for (bounds, why) in [

@@ -1,9 +1,10 @@
 //! WASI with nothing in it: what a component that imports it can do, and what it cannot.
-//! `attacks/by_wasi.rs` does some of it once more beside a victim.
+//! What does harm comes from `attacks/by_hand.rs`: `attacks/by_wasi.rs` does it beside a victim.
 
 use loggia::config::Config;
 use serde_json::json;
 
+use crate::attacks::by_hand;
 use crate::harness::component::{ATTACK, Guest, NAME, STORED};
 use crate::harness::faults::patient;
 use crate::harness::{TestGateway, log, on_both_databases};
@@ -65,24 +66,8 @@ async fn attack_and_read_log(gateway: &TestGateway) -> Vec<String> {
     log::lines(&trace_id)
 }
 
-pub(crate) fn printing_much(config: &mut Config) {
-    let guest = Guest {
-        world: "import wasi:cli/stdout@0.2.0;",
-        module: r#"
-            (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
-            (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
-              (func $print (param i32 i32 i32 i32)))
-            (data (i32.const 4096) "123456789\n")"#,
-        handle: "
-            (local $left i32)
-            (local.set $left (i32.const 1000))
-            (loop $again
-              (call $print (call $stdout) (i32.const 4096) (i32.const 10) (i32.const 128))
-              (local.set $left (i32.sub (local.get $left) (i32.const 1)))
-              (br_if $again (local.get $left)))",
-        ..Guest::default()
-    };
-    serve(config, guest);
+fn printing_much(config: &mut Config) {
+    serve(config, by_hand::PRINTING.guest);
     config.limits.log_bytes = 105;
 }
 
@@ -91,42 +76,8 @@ async fn printing_ends_at_log_bytes(gateway: &TestGateway) {
 }
 
 /// It traps where it finds something.
-pub(crate) fn looking_around(config: &mut Config) {
-    let guest = Guest {
-        world:
-            "import wasi:cli/environment@0.2.0; import wasi:cli/stdin@0.2.0;
-                import wasi:filesystem/preopens@0.2.0; import wasi:sockets/tcp-create-socket@0.2.0;",
-        module: r#"
-            (import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))
-            (import "wasi:cli/environment@0.2.0" "get-arguments" (func $arguments (param i32)))
-            (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $folders (param i32)))
-            (import "wasi:cli/stdin@0.2.0" "get-stdin" (func $stdin (result i32)))
-            (import "wasi:io/streams@0.2.0" "[method]input-stream.blocking-read"
-              (func $read (param i32 i64 i32)))
-            (import "wasi:sockets/tcp-create-socket@0.2.0" "create-tcp-socket"
-              (func $connect (param i32 i32)))
-            (func $expect (param i32 i32)
-              (if (i32.ne (local.get 0) (local.get 1)) (then unreachable)))"#,
-        handle: "
-            (i64.store (i32.const 128) (i64.const -1))
-            (call $environment (i32.const 128))
-            (call $expect (i32.load (i32.const 132)) (i32.const 0))
-            (i64.store (i32.const 128) (i64.const -1))
-            (call $arguments (i32.const 128))
-            (call $expect (i32.load (i32.const 132)) (i32.const 0))
-            (i64.store (i32.const 128) (i64.const -1))
-            (call $folders (i32.const 128))
-            (call $expect (i32.load (i32.const 132)) (i32.const 0))
-            ;; An error, and which: closed, access-denied.
-            (call $read (call $stdin) (i64.const 100) (i32.const 128))
-            (call $expect (i32.load8_u (i32.const 128)) (i32.const 1))
-            (call $expect (i32.load8_u (i32.const 132)) (i32.const 1))
-            (call $connect (i32.const 0) (i32.const 128))
-            (call $expect (i32.load8_u (i32.const 128)) (i32.const 1))
-            (call $expect (i32.load8_u (i32.const 132)) (i32.const 1))",
-        ..Guest::default()
-    };
-    serve(config, guest);
+fn looking_around(config: &mut Config) {
+    serve(config, by_hand::LOOKING_AROUND.guest);
 }
 
 async fn nothing_is_given(gateway: &TestGateway) {
@@ -161,17 +112,12 @@ async fn clocks_show_milliseconds(gateway: &TestGateway) {
     gateway.post(ATTACK).await.assert_status(204);
 }
 
-const RANDOM: &str = r#"
-    (import "wasi:random/random@0.2.0" "get-random-bytes" (func $random (param i64 i32)))"#;
-
 fn taking_random_bytes(config: &mut Config) {
     let guest = Guest {
-        world: "import wasi:random/random@0.2.0;",
-        module: RANDOM,
         handle: "
             (call $random (i64.const 65536) (i32.const 128))
             (if (i32.ne (i32.load (i32.const 132)) (i32.const 65536)) (then unreachable))",
-        ..Guest::default()
+        ..by_hand::RANDOM
     };
     serve(config, guest);
 }
@@ -180,14 +126,8 @@ async fn random_bytes_have_a_limit(gateway: &TestGateway) {
     gateway.post(ATTACK).await.assert_status(204);
 }
 
-pub(crate) fn taking_too_many_random_bytes(config: &mut Config) {
-    let guest = Guest {
-        world: "import wasi:random/random@0.2.0;",
-        module: RANDOM,
-        handle: "(call $write) (call $random (i64.const 0x10000000000) (i32.const 128))",
-        ..Guest::default()
-    };
-    serve(config, guest);
+fn taking_too_many_random_bytes(config: &mut Config) {
+    serve(config, by_hand::TAKING_RANDOM_BYTES.guest);
 }
 
 async fn random_without_end_is_a_trap(gateway: &TestGateway) {
@@ -195,17 +135,10 @@ async fn random_without_end_is_a_trap(gateway: &TestGateway) {
     gateway.get(STORED).await.assert_status(404);
 }
 
-const TIMERS: &str = r#"
-    (import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration"
-      (func $timer (param i64) (result i32)))
-    (import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))"#;
-
 fn sleeping(config: &mut Config) {
     let guest = Guest {
-        world: "import wasi:clocks/monotonic-clock@0.2.0;",
-        module: TIMERS,
         handle: "(call $write) (call $block (call $timer (i64.const -1)))",
-        ..Guest::default()
+        ..by_hand::TIMERS
     };
     serve(config, guest);
     config.limits.request_ms = 500;
@@ -249,14 +182,8 @@ async fn a_sleep_with_a_lock_ends_at_transaction_ms(gateway: &TestGateway) {
     assert_eq!(gateway.counted_in(NAME, "default", "transaction_ms"), 4);
 }
 
-pub(crate) fn hoarding_timers(config: &mut Config) {
-    let guest = Guest {
-        world: "import wasi:clocks/monotonic-clock@0.2.0;",
-        module: TIMERS,
-        handle: "(call $write) (loop $again (drop (call $timer (i64.const 0))) (br $again))",
-        ..Guest::default()
-    };
-    serve(config, guest);
+fn hoarding_timers(config: &mut Config) {
+    serve(config, by_hand::HOARDING_TIMERS.guest);
 }
 
 async fn handles_end_at_their_limit(gateway: &TestGateway) {
@@ -268,8 +195,6 @@ async fn handles_end_at_their_limit(gateway: &TestGateway) {
 /// 200 timers of two handles each: the third request would find no room for them.
 fn leaking_timers(config: &mut Config) {
     let guest = Guest {
-        world: "import wasi:clocks/monotonic-clock@0.2.0;",
-        module: TIMERS,
         handle: "
             (local $left i32)
             (local.set $left (i32.const 200))
@@ -277,7 +202,7 @@ fn leaking_timers(config: &mut Config) {
               (drop (call $timer (i64.const 0)))
               (local.set $left (i32.sub (local.get $left) (i32.const 1)))
               (br_if $again (local.get $left)))",
-        ..Guest::default()
+        ..by_hand::TIMERS
     };
     serve(config, guest);
 }

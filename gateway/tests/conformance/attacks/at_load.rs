@@ -7,39 +7,37 @@ use std::time::Duration;
 use loggia::config::Plugin;
 use loggia::plugin::CompileBounds;
 
+use super::refused::{self, Refused};
 use super::{beside_a_victim, two_tenants};
 use crate::harness::component::NAME;
 use crate::harness::{TestGateway, on_both_databases, send};
-use crate::runtime::{
-    bomb, compile_within, later_import, looping_start, many_memories, memory_of_64_bits,
-    shared_memory, unknown_import,
-};
+use crate::runtime::compile_within;
 
-/// One case for each component, and why it is refused.
+/// One case for each component.
 macro_rules! attacks {
-    ($($case:ident = $component:ident: $why:literal),+ $(,)?) => {
+    ($($case:ident = $component:ident),+ $(,)?) => {
         on_both_databases! { $($case with two_tenants),+ }
         $(async fn $case(gateway: &TestGateway) {
-            withstand(gateway, $component(), $why).await;
+            withstand(gateway, refused::$component).await;
         })+
     };
 }
 
 attacks! {
-    a_start_function_that_loops = looping_start: "describe took longer than",
-    memories_of_64_bits = memory_of_64_bits: "memory64",
-    memory_shared_between_threads = shared_memory: "shared",
-    many_memories_at_once = many_memories: "3 Wasm linear memories",
-    an_import_that_nobody_offers = unknown_import: "it imports",
-    another_version_of_the_interface = later_import: "it is made for loggia:plugin@0.2.0",
+    a_start_function_that_loops = LOOPING_START,
+    memories_of_64_bits = MEMORY_OF_64_BITS,
+    memory_shared_between_threads = SHARED_MEMORY,
+    many_memories_at_once = MANY_MEMORIES,
+    an_import_that_nobody_offers = UNKNOWN_IMPORT,
+    another_version_of_the_interface = LATER_VERSION,
 }
 
 on_both_databases! { a_compile_bomb with two_tenants }
 
-async fn withstand(gateway: &TestGateway, component: Vec<u8>, why: &str) {
+async fn withstand(gateway: &TestGateway, Refused { component, why }: Refused) {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("attack-{:032x}.wasm", rand::random::<u128>()));
-    std::fs::write(&file, component).unwrap();
+    std::fs::write(&file, component()).unwrap();
     let plugin = Plugin::at(file.clone());
     gateway.configuration.lock().unwrap().plugins.insert(NAME.to_owned(), plugin);
     let reload = || async {
@@ -54,7 +52,7 @@ async fn withstand(gateway: &TestGateway, component: Vec<u8>, why: &str) {
 /// The bounds of the gateway's own compiler leave room for the largest languages; here they are
 /// those of one who waits less.
 async fn a_compile_bomb(gateway: &TestGateway) {
-    let bomb = bomb();
+    let bomb = refused::bomb();
     let bounds = CompileBounds { time: Duration::from_millis(300), ..CompileBounds::default() };
     let load = || async {
         let error = compile_within(bounds, &bomb).await.to_string();
