@@ -28,7 +28,7 @@ pub fn component() -> Result<PathBuf> {
     component_of(PLUGIN)
 }
 
-fn component_of(name: &str) -> Result<PathBuf> {
+pub(crate) fn component_of(name: &str) -> Result<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let path = root.join(format!("plugins/{name}.wasm"));
     ensure!(path.exists(), "{} is missing; run `cargo xtask plugins`", path.display());
@@ -48,16 +48,20 @@ pub fn runtime() -> Result<Runtime> {
 /// # Errors
 /// As [`runtime`].
 pub fn runtime_within(bounds: CompileBounds) -> Result<Runtime> {
+    let compiler = Compiler { program: program()?, bounds };
+    Runtime::new(compiler, None)
+        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))
+}
+
+/// The gateway's program that was built beside the benchmark.
+pub(crate) fn program() -> Result<PathBuf> {
     let benchmark = std::env::current_exe()?;
     let mut folders = benchmark.ancestors().skip(1);
     let program = folders.find_map(|folder| {
         let program = folder.join("loggia");
         program.is_file().then_some(program)
     });
-    let program = program.context("the gateway is missing; run `cargo build --release`")?;
-    let compiler = Compiler { program, bounds };
-    Runtime::new(compiler, None)
-        .map_err(|error| anyhow::anyhow!("the WebAssembly engine: {error:#}"))
+    program.context("the gateway is missing; run `cargo build --release`")
 }
 
 /// Default settings on a free port.

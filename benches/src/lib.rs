@@ -15,5 +15,6 @@ pub mod document;
 pub mod gateway;
 pub mod load;
 pub mod native;
+pub mod program;
 pub mod replay;
 pub mod server;
