@@ -4,6 +4,7 @@
 //! [`run`]; one test is `plugin_test/run.rs`.
 
 mod choices;
+mod declared;
 mod expect;
 mod file;
 mod interleave;

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1 as server;
 use hyper::service::service_fn;
-use hyper::{Request, client::conn::http1 as client};
+use hyper::{Method, Request, client::conn::http1 as client};
 use hyper_util::rt::TokioIo;
 
 use super::{Gateway, request};
@@ -37,6 +37,8 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
+    /// The operation that the request was for, where there is one.
+    pub operation: Option<String>,
 }
 
 /// The connection's buffer in each direction.
@@ -60,10 +62,19 @@ impl Gateway {
             async move { Ok::<_, std::convert::Infallible>(request::respond(gateway, request).await) }
         });
         let serving = server::Builder::new().serve_connection(TokioIo::new(far), service);
+        let operation = self.operation(&question);
         let asking = ask(question, TokioIo::new(near));
         // The server's side ends when the client's does.
         let (answer, _) = tokio::join!(asking, serving);
-        answer
+        answer.map(|answer| Answer { operation, ..answer })
+    }
+
+    fn operation(&self, question: &Question) -> Option<String> {
+        let method = Method::from_bytes(question.method.as_bytes()).ok()?;
+        let path = question.target.split('?').next()?;
+        let generation = self.generation();
+        let matched = generation.router.find(&method, path).ok()?;
+        Some(matched.route.operation.name.clone())
     }
 }
 
@@ -86,7 +97,8 @@ async fn ask(
             String::from_utf8_lossy(value.as_bytes()).into_owned()
         };
         let headers = head.headers.iter().map(|(n, value)| (n.as_str().to_owned(), text(value)));
-        Ok(Answer { status: head.status.as_u16(), headers: headers.collect(), body })
+        let (status, headers) = (head.status.as_u16(), headers.collect());
+        Ok(Answer { status, headers, body, operation: None })
     };
     let (answer, _) = tokio::join!(exchange, connection);
     answer

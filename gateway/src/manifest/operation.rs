@@ -28,7 +28,8 @@ pub struct OperationDeclaration {
     pub required: Vec<String>,
     /// The body that it takes.
     pub request: Option<RequestDeclaration>,
-    /// What it answers, by status. For documentation and tests: the gateway checks no answer.
+    /// What it answers, by status. For documentation, and for `loggia plugin test`: in production
+    /// no answer is checked.
     #[serde(default)]
     pub response: BTreeMap<String, ResponseDeclaration>,
     /// What it needs beyond the default limits.

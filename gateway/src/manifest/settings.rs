@@ -5,9 +5,10 @@ use serde_json::{Map, Value};
 use super::{Manifest, compile_schema};
 
 /// What is wrong with a plugin's settings.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SettingsFault {
     /// The plugin has no such setting.
+    #[error("there is no {name}; there are {}", .known.join(", "))]
     Unknown {
         /// What was given.
         name: String,
@@ -15,6 +16,7 @@ pub enum SettingsFault {
         known: Vec<String>,
     },
     /// The plugin does not take this value.
+    #[error("{pointer}: {why}")]
     Invalid {
         /// Its place, as a JSON Pointer.
         pointer: String,

@@ -167,6 +167,79 @@ fn a_request_that_waits_is_woken_in_every_order() {
 }
 
 #[test]
+fn settings_are_those_of_the_file_and_the_manifests_defaults() {
+    pass(
+        r#"
+        [settings]
+        max_limited = 1
+        [[test]]
+        name = "one is the most"
+        [[test.step]]
+        request = "GET /settings"
+        expect = { json = { color = "red", max_limited = 1 } }
+        [[test.step]]
+        request = "PUT /documents/a"
+        json = { title = "limited" }
+        expect = { status = 201 }
+        [[test.step]]
+        request = "PUT /documents/b"
+        tenant = "two"
+        json = { title = "limited" }
+        expect = { status = 201 }
+        "#,
+    );
+    let output = run(r#"
+        [settings]
+        colour = "blue"
+        max_limited = "many"
+        [[test]]
+        name = "none of these"
+        [[test.step]]
+        request = "GET /settings"
+        "#);
+    let printed = printed(&output, 1);
+    for told in ["there is no colour; there are max_limited, color", "/max_limited: "] {
+        assert!(printed.contains(told), "{told} is not in:\n{printed}");
+    }
+}
+
+/// What `expect` says may hold all the same.
+#[test]
+fn an_answer_that_is_not_what_the_manifest_declares_fails_the_test() {
+    let output = run(r#"
+        [[test]]
+        name = "a text that is declared"
+        [[test.step]]
+        request = "GET /big-response?bytes=100"
+
+        [[test]]
+        name = "a text that is too long"
+        [[test.step]]
+        request = "GET /big-response?bytes=200"
+        expect = { status = 200 }
+
+        [[test]]
+        name = "two of them"
+        [[test.step]]
+        interleave = [
+            { request = "GET /big-response?bytes=100" },
+            { request = "GET /big-response?bytes=200" },
+        ]
+        "#);
+    let printed = printed(&output, 1);
+    let differs = "not what big-response declares to answer: json: ";
+    for (told, times) in [
+        ("ok      a text that is declared", 2),
+        ("FAILED  a text that is too long", 2),
+        ("FAILED  two of them", 2),
+        (differs, 4),
+        (&format!("2: {differs}"), 2),
+    ] {
+        assert_eq!(printed.matches(told).count(), times, "{told} in:\n{printed}");
+    }
+}
+
+#[test]
 fn a_test_that_fails_says_where_and_what_came() {
     let output = run("\
 [[test]]

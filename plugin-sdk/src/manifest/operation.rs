@@ -181,8 +181,8 @@ impl Operation {
         self
     }
 
-    /// As [`answers`](Self::answers), with a JSON Schema of its body. The gateway does not check
-    /// answers against it.
+    /// As [`answers`](Self::answers), with a JSON Schema of its body, to which `loggia plugin test`
+    /// holds answers. In production the gateway does not look at it.
     #[must_use]
     pub fn answers_with(mut self, status: u16, description: &str, schema: Value) -> Self {
         let answer = Answer { description: description.to_owned(), schema: Some(schema) };

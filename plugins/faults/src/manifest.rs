@@ -243,7 +243,13 @@ pub(crate) const ROUTES: &[Route] = &[
         output::big_response,
     )
     .with(|operation| {
-        operation.required_param("bytes", Param::integer().between(2, 1_000_000_000))
+        // Larger ones are not what it says here.
+        let text = json!({"type": "string", "maxLength": 100});
+        operation.required_param("bytes", Param::integer().between(2, 1_000_000_000)).answers_with(
+            200,
+            "A small text.",
+            text,
+        )
     }),
     Route::get("bad-status", "/bad-status", "Answer with a status that is none.", |_| {
         Ok(Response::empty(99))

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use toml::Spanned;
 
 use super::steps::{Action, Step};
@@ -19,6 +19,8 @@ pub(super) struct TestFile {
     /// Where the clock stands when a test begins, in microseconds since 1970.
     pub(super) clock: i64,
     pub(super) limits: Limits,
+    /// Of the plugin, for every tenant; the rest has the manifest's defaults.
+    pub(super) settings: Map<String, Value>,
     pub(super) tests: Vec<Test>,
 }
 
@@ -37,6 +39,8 @@ struct RawFile {
     clock: String,
     #[serde(default)]
     limits: toml::Table,
+    #[serde(default)]
+    settings: toml::Table,
     #[serde(default, rename = "test")]
     tests: Vec<Spanned<RawTest>>,
 }
@@ -104,7 +108,9 @@ impl TestFile {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Self { path: path.to_owned(), clock, limits, tests })
+        let settings = raw.settings.into_iter().map(|(name, value)| (name, json(value)));
+        let (path, settings) = (path.to_owned(), settings.collect());
+        Ok(Self { path, clock, limits, settings, tests })
     }
 }
 

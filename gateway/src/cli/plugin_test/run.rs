@@ -116,7 +116,8 @@ async fn run_request(
         };
     }
     let differences = check_any(&request.expect, &answer, lane.runs, &mut world.captures);
-    let differences = differences.map_err(failed)?;
+    let mut differences = differences.map_err(failed)?;
+    differences.extend(world.declared.differences(&answer));
     if differences.is_empty() {
         return Ok(Done::Yes);
     }
@@ -142,11 +143,15 @@ async fn run_interleave(
     }
     let runs: Vec<u32> = interleaved.lanes.iter().map(|lane| lane.runs).collect();
     let answers = interleaved.answers;
-    let differences = if step.outcomes.is_empty() {
+    let mut differences = if step.outcomes.is_empty() {
         check_own(step, &answers, &runs, &mut world.captures)?
     } else {
         check_outcomes(&step.outcomes, &answers, &runs, &mut world.captures)?
     };
+    for (place, answer) in answers.iter().enumerate() {
+        let of_one = world.declared.differences(answer);
+        differences.extend(of_one.iter().map(|difference| format!("{}: {difference}", place + 1)));
+    }
     if differences.is_empty() {
         return Ok(());
     }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::super::component::Engine;
+use super::declared::DeclaredAnswers;
 use super::expect::Captures;
 use super::file::TestFile;
 use super::lane::Lane;
@@ -57,7 +59,10 @@ pub(super) struct World {
     scratch: Scratch,
     pub(super) storage: Arc<Storage>,
     plugin: Arc<Plugin>,
+    pub(super) declared: DeclaredAnswers,
     config: Config,
+    /// Of every tenant.
+    settings: Value,
     /// Of the file.
     clock_at_first: i64,
     clock: i64,
@@ -91,11 +96,19 @@ impl World {
         };
         let plugin =
             Plugin::load(&subject.engine.runtime, &storage, &subject.component, options).await?;
+        let manifest = plugin.manifest();
+        let declared = DeclaredAnswers::of(manifest).map_err(anyhow::Error::msg)?;
+        let settings = manifest.settings_for(&file.settings).map_err(|faults| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("settings: {}", faults.join("; "))
+        })?;
         Ok(Self {
             scratch,
             storage,
             plugin: Arc::new(plugin),
+            declared,
             config,
+            settings,
             clock_at_first: file.clock,
             clock: file.clock,
             run: 0,
@@ -161,11 +174,11 @@ impl World {
         let name = format!("{}~{}", caller.tenant, self.run);
         let tenant = self.storage.tenant(&name).await?;
         let manifest = self.plugin.manifest();
-        let settings = manifest.default_settings();
-        self.plugin.limit_counts(tenant, &settings).await?;
+        let settings = &self.settings;
+        self.plugin.limit_counts(tenant, settings).await?;
         let (config, plugin) = (&self.config, manifest.name.as_str());
         let metrics = Arc::<Metrics>::default();
-        let grant = Grant::new(config, &self.storage, (&name, tenant), plugin, &settings, &metrics);
+        let grant = Grant::new(config, &self.storage, (&name, tenant), plugin, settings, &metrics);
         let mut grants = Grants::default();
         grants.insert(&name, &manifest.name, grant);
         let tenants = Tenants::everybody_is(caller_of(&name, &manifest.name, &caller.roles));
