@@ -47,26 +47,24 @@ pub use engine::Runtime;
 pub use error::{CallError, Failed};
 use host::CallState;
 use instance::{Instance, Instances};
-pub use load::{LoadError, LoadOptions, Prepared, describe, describe_and_upgrade};
+pub use load::{Declared, LoadError, LoadOptions, Prepared, describe, describe_and_upgrade};
 pub use message::{Problem, Request, Response, Wait};
 pub use probe::{Probe, Stop, Stopped, Verdict};
 use waiting::Waiting;
 
 /// A loaded plugin.
 pub struct Plugin {
-    manifest: Manifest,
+    declared: Declared,
     schema: Arc<Schema>,
     default_settings: Arc<str>,
     storage: Arc<Storage>,
     instances: Instances,
-    retry: Retry,
-    sha256: String,
     /// By which its calls are counted.
     matter: usize,
 }
 
 /// How often a request that lost a race runs again, and after what pause.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retry {
     /// Runs after the first.
     pub times: u32,
@@ -97,7 +95,7 @@ pub struct CallOptions {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin").field("name", &self.manifest.name).finish_non_exhaustive()
+        f.debug_struct("Plugin").field("name", &self.manifest().name).finish_non_exhaustive()
     }
 }
 
@@ -105,7 +103,13 @@ impl Plugin {
     /// What it has declared.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.declared.manifest
+    }
+
+    /// The same, with how it is run.
+    #[must_use]
+    pub fn declared(&self) -> &Declared {
+        &self.declared
     }
 
     /// What the operator should know of it: statements that no index serves.
@@ -126,7 +130,7 @@ impl Plugin {
     /// The database's failure.
     pub async fn limit_counts(&self, tenant: Tenant, settings: &Value) -> Result<(), Error> {
         let limits: BTreeSet<&String> =
-            self.manifest.counts.iter().filter_map(|count| count.limit.as_ref()).collect();
+            self.manifest().counts.iter().filter_map(|count| count.limit.as_ref()).collect();
         for name in limits {
             let most = settings[name].as_i64().unwrap_or_default();
             self.storage.set_limit(&self.schema, tenant, name, most).await?;
@@ -165,7 +169,7 @@ impl Plugin {
     /// The SHA-256 of its component, in hexadecimal digits.
     #[must_use]
     pub fn sha256(&self) -> &str {
-        &self.sha256
+        &self.declared.sha256
     }
 
     /// Run one request, again where it lost a race or waits for a change, and make what it wrote
@@ -211,7 +215,7 @@ impl Plugin {
             match self.run(request, now, options).await {
                 // What an operation in autocommit mode has written stays, so it runs once.
                 Err(Failed { error: CallError::LostRace, kept: false })
-                    if run < self.retry.times =>
+                    if run < self.declared.options.retry.times =>
                 {
                     self.pause(run, options.deadline).await?;
                     run += 1;
@@ -242,7 +246,7 @@ impl Plugin {
         }
         let kept = session.kept();
         let mut answer =
-            answer.and_then(|answer| error::check(answer, options.limits, &self.manifest));
+            answer.and_then(|answer| error::check(answer, options.limits, self.manifest()));
         if answer.is_ok() && options.mode == Mode::Write {
             answer = probe::commit(options.probe.as_ref()).await.and(answer);
         }
@@ -258,7 +262,8 @@ impl Plugin {
 
     /// A component may run code when it is instantiated, so that has a deadline, too.
     async fn instance(&self, options: &CallOptions) -> Result<Instance, CallError> {
-        let instantiating = self.instances.take(options.tenant, options.limits.plugin_memory_bytes);
+        let (memory_bytes, settings) = (options.limits.plugin_memory_bytes, &options.settings);
+        let instantiating = self.instances.take(options.tenant, memory_bytes, settings);
         match timeout_at(options.deadline, instantiating).await {
             Ok(made) => made.map_err(|error| CallError::Instantiation(format!("{error:#}"))),
             Err(_elapsed) => Err(CallError::Breach(Breach::Request)),
@@ -280,7 +285,8 @@ impl Plugin {
 
     /// Between half of the pause and all of it, so that those who met once do not meet again.
     async fn pause(&self, run: u32, deadline: Instant) -> Result<(), CallError> {
-        let longest = self.retry.backoff.saturating_mul(1 << run.min(10));
+        let backoff = self.declared.options.retry.backoff;
+        let longest = backoff.saturating_mul(1 << run.min(10));
         let pause = longest.mul_f64(rand::rng().random_range(0.5..=1.0));
         if Instant::now() + pause >= deadline {
             return Err(CallError::Contention);

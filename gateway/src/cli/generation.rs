@@ -8,7 +8,7 @@ use super::{ConfigurationFault, configured, tenants};
 use crate::config::{Config, Fault, Plugin as PluginConfig};
 use crate::http::{Generation, route_faults};
 use crate::metrics::Metrics;
-use crate::plugin::{LoadOptions, Plugin, Prepared, Retry, Runtime};
+use crate::plugin::{Declared, LoadError, LoadOptions, Plugin, Prepared, Retry, Runtime};
 use crate::storage::Storage;
 
 /// Load the plugins, lay out their routes and say what each tenant has of them. All that can be
@@ -25,8 +25,8 @@ pub(super) async fn make(
     earlier: Option<&Generation>,
 ) -> anyhow::Result<Generation> {
     let callers = tenants::callers(config).map_err(ConfigurationFault::from)?;
-    let prepared = prepare_all(config, storage, runtime).await?;
-    let manifests = prepared.iter().map(|(_, prepared)| prepared.manifest());
+    let prepared = prepare_all(config, storage, runtime, earlier).await?;
+    let manifests = prepared.iter().map(|(_, next)| next.declared().manifest());
     tenants::settings(config, manifests).map_err(|faults| ConfigurationFault::of(&faults))?;
     let plugins = install(config, prepared, storage, earlier).await?;
     let grants = tenants::grants(config, storage, &plugins, metrics, earlier).await?;
@@ -36,15 +36,52 @@ pub(super) async fn make(
     Ok(generation)
 }
 
+/// A plugin of the generation to come.
+enum Next {
+    New(Box<Prepared>),
+    /// That of the earlier generation, whose file and options have not changed. It goes on with its
+    /// warm instances.
+    Same(Arc<Plugin>),
+}
+
+impl Next {
+    fn declared(&self) -> &Declared {
+        match self {
+            Self::New(prepared) => prepared.declared(),
+            Self::Same(plugin) => plugin.declared(),
+        }
+    }
+
+    /// Make its tables, and let it take the place of the earlier one.
+    async fn install(
+        self,
+        storage: &Arc<Storage>,
+        earlier: Option<&Plugin>,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        match self {
+            Self::Same(plugin) => plugin.install_again().await.map(|()| plugin),
+            Self::New(prepared) => {
+                let mut installed = prepared.install(storage).await?;
+                if let Some(earlier) = earlier {
+                    installed.take_the_place_of(earlier);
+                }
+                Ok(Arc::new(installed))
+            }
+        }
+    }
+}
+
 async fn prepare_all<'a>(
     config: &'a Config,
     storage: &Storage,
     runtime: &Runtime,
-) -> Result<Vec<(&'a str, Prepared)>, ConfigurationFault> {
+    earlier: Option<&Generation>,
+) -> Result<Vec<(&'a str, Next)>, ConfigurationFault> {
     let (mut all, mut faults) = (Vec::new(), Vec::new());
     for (name, plugin) in &config.plugins {
-        match prepare(config, name, plugin, storage, runtime).await {
-            Ok(prepared) => all.push((name.as_str(), prepared)),
+        let earlier = earlier.and_then(|earlier| earlier.plugin(name));
+        match prepare(config, name, plugin, storage, runtime, earlier).await {
+            Ok(next) => all.push((name.as_str(), next)),
             Err(found) => faults.extend(found),
         }
     }
@@ -58,19 +95,27 @@ async fn prepare(
     plugin: &PluginConfig,
     storage: &Storage,
     runtime: &Runtime,
-) -> Result<Prepared, Vec<Fault>> {
+    earlier: Option<&Arc<Plugin>>,
+) -> Result<Next, Vec<Fault>> {
     let component = configured::read(config, name, plugin).map_err(|fault| vec![fault])?;
     let faulty = |why: String| configured::faulty(config, name, plugin, &why);
-    let prepared = Prepared::new(runtime, &component, load_options(config, name, plugin)).await;
-    let prepared = prepared.map_err(|error| vec![faulty(error.to_string())])?;
-    let manifest = prepared.manifest();
+    let options = load_options(config, name, plugin);
+    let next = match earlier.filter(|earlier| earlier.is_made_of(&component, &options)) {
+        Some(earlier) => Next::Same(Arc::clone(earlier)),
+        None => {
+            let prepared = Prepared::new(runtime, &component, options).await;
+            Next::New(Box::new(prepared.map_err(|error| vec![faulty(error.to_string())])?))
+        }
+    };
+    let manifest = next.declared().manifest();
     configured::check_name(config, name, manifest).map_err(|fault| vec![fault])?;
     let faults = route_faults(manifest, &config.limits.ceiling);
     if !faults.is_empty() {
         return Err(faults.into_iter().map(faulty).collect());
     }
-    prepared.check(storage).await.map_err(|error| vec![faulty(error.to_string())])?;
-    Ok(prepared)
+    let checked = next.declared().check(storage).await;
+    checked.map_err(|error| vec![faulty(error.to_string())])?;
+    Ok(next)
 }
 
 fn load_options(config: &Config, name: &str, plugin: &PluginConfig) -> LoadOptions {
@@ -90,19 +135,16 @@ fn load_options(config: &Config, name: &str, plugin: &PluginConfig) -> LoadOptio
 
 async fn install(
     config: &Config,
-    prepared: Vec<(&str, Prepared)>,
+    prepared: Vec<(&str, Next)>,
     storage: &Arc<Storage>,
     earlier: Option<&Generation>,
 ) -> Result<Vec<Arc<Plugin>>, ConfigurationFault> {
     let mut plugins = Vec::new();
-    for (name, prepared) in prepared {
-        let mut installed = prepared.install(storage).await.map_err(|error| {
+    for (name, next) in prepared {
+        let earlier = earlier.and_then(|earlier| earlier.plugin(name)).map(AsRef::as_ref);
+        plugins.push(next.install(storage, earlier).await.map_err(|error| {
             configured::faulty(config, name, &config.plugins[name], &error.to_string())
-        })?;
-        if let Some(earlier) = earlier.and_then(|earlier| earlier.plugin(name)) {
-            installed.take_the_place_of(earlier);
-        }
-        plugins.push(Arc::new(installed));
+        })?);
     }
     Ok(plugins)
 }

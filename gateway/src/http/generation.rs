@@ -77,8 +77,8 @@ impl Generation {
 
     /// The plugin of this name.
     #[must_use]
-    pub fn plugin(&self, name: &str) -> Option<&Plugin> {
-        self.plugins.iter().find(|plugin| plugin.manifest().name == name).map(AsRef::as_ref)
+    pub fn plugin(&self, name: &str) -> Option<&Arc<Plugin>> {
+        self.plugins.iter().find(|plugin| plugin.manifest().name == name)
     }
 
     /// What a tenant has of a plugin; `None` where it does not have it.

@@ -1,7 +1,8 @@
 //! Instances: fresh, or kept warm for one tenant between its requests.
 //!
-//! A warm instance has served only its own tenant, one request at a time, and none of them
-//! trapped. Anything else is thrown away: a trap poisons the whole store.
+//! A warm instance has served only its own tenant, one request at a time, with one limit of memory
+//! and the same settings, and none of them trapped. Anything else is thrown away: a trap poisons
+//! the whole store.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,6 +29,9 @@ pub(super) struct Instance {
     pub(super) store: Store<HostState>,
     pub(super) guest: Guest,
     served: u32,
+    memory_bytes: usize,
+    /// A guest may have kept what it has made of them.
+    settings: Arc<str>,
     /// What its memories had when it was made.
     first_bytes: usize,
     /// Held while it is idle.
@@ -35,6 +39,11 @@ pub(super) struct Instance {
 }
 
 impl Instance {
+    /// A reload may have changed these since it was made.
+    fn suits(&self, memory_bytes: usize, settings: &str) -> bool {
+        self.memory_bytes == memory_bytes && *self.settings == *settings
+    }
+
     fn is_worn(&mut self, max_requests: u32) -> bool {
         let grown = self.store.data().memory.used() - self.first_bytes;
         self.served >= max_requests || grown > MAX_GROWTH_BYTES || !self.store.data_mut().is_tidy()
@@ -72,20 +81,26 @@ impl Instances {
         Self::new(runtime, pre, Isolation::Request, 1, memory_bytes)
     }
 
-    /// An instance for one request of this tenant, whose instances have so much memory.
-    pub(super) async fn take(&self, tenant: Tenant, memory_bytes: usize) -> Result<Instance> {
-        match self.take_idle(tenant) {
+    /// An instance for one request of this tenant, whose instances have so much memory and see
+    /// these settings.
+    pub(super) async fn take(
+        &self,
+        tenant: Tenant,
+        memory_bytes: usize,
+        settings: &Arc<str>,
+    ) -> Result<Instance> {
+        match self.take_idle(tenant, memory_bytes, settings) {
             Some(instance) => Ok(instance),
-            None => self.make(memory_bytes).await,
+            None => self.make(memory_bytes, Arc::clone(settings)).await,
         }
     }
 
     /// An instance for work that is of no tenant.
     pub(super) async fn fresh(&self) -> Result<Instance> {
-        self.make(self.memory_bytes).await
+        self.make(self.memory_bytes, "".into()).await
     }
 
-    async fn make(&self, memory_bytes: usize) -> Result<Instance> {
+    async fn make(&self, memory_bytes: usize, settings: Arc<str>) -> Result<Instance> {
         let mut store = new_store(&self.runtime, memory_bytes);
         let guest = self.pre.instantiate_async(&mut store).await;
         let guest = guest.map_err(|error| match store.data().memory.refused {
@@ -95,12 +110,17 @@ impl Instances {
             false => error,
         })?;
         let first_bytes = store.data().memory.used();
-        Ok(Instance { store, guest, served: 0, first_bytes, idle_room: None })
+        let (served, idle_room) = (0, None);
+        Ok(Instance { store, guest, served, memory_bytes, settings, first_bytes, idle_room })
     }
 
-    fn take_idle(&self, tenant: Tenant) -> Option<Instance> {
-        let instance = lock(&self.idle).take(tenant)?;
-        Some(Instance { idle_room: None, ..instance })
+    fn take_idle(&self, tenant: Tenant, memory_bytes: usize, settings: &str) -> Option<Instance> {
+        loop {
+            let instance = lock(&self.idle).take(tenant)?;
+            if instance.suits(memory_bytes, settings) {
+                return Some(Instance { idle_room: None, ..instance });
+            }
+        }
     }
 
     /// After a request that has ended in order.

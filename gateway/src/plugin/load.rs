@@ -13,10 +13,10 @@ use super::instance::Instances;
 use super::{Plugin, Retry, log};
 use crate::config::{Isolation, Permission};
 use crate::manifest::Manifest;
-use crate::storage::{InstallError, InstallOptions, Storage, StoredLimit, Upgrade};
+use crate::storage::{InstallError, InstallOptions, Schema, Storage, StoredLimit, Upgrade};
 
 /// How a plugin is to be run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LoadOptions {
     /// How instances are shared.
     pub isolation: Isolation,
@@ -59,17 +59,29 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A component that has been compiled and has described itself. Nothing was changed for it yet.
 pub struct Prepared {
-    manifest: Manifest,
-    text: String,
-    sha256: String,
+    declared: Declared,
     instances: Instances,
-    retry: Retry,
+}
+
+/// What a component says of itself, and how it is to be run.
+pub struct Declared {
+    pub(super) manifest: Manifest,
+    text: String,
+    /// Of the component, in hexadecimal digits.
+    pub(super) sha256: String,
+    pub(super) options: LoadOptions,
     changes: InstallOptions,
 }
 
 impl std::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prepared").field("name", &self.manifest.name).finish_non_exhaustive()
+        f.debug_struct("Prepared").field("declared", &self.declared).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Declared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Declared").field("name", &self.manifest.name).finish_non_exhaustive()
     }
 }
 
@@ -84,37 +96,53 @@ impl Prepared {
         options: LoadOptions,
     ) -> Result<Self, LoadError> {
         let pre = runtime.prepare(component).await?;
-        let LoadOptions {
-            isolation,
-            max_requests_per_instance,
-            memory_bytes,
-            retry,
-            allow,
-            statistics,
-            stored_limits,
-        } = options;
         let instances = Instances::new(
             runtime.clone(),
             pre,
-            isolation,
-            max_requests_per_instance,
-            memory_bytes,
+            options.isolation,
+            options.max_requests_per_instance,
+            options.memory_bytes,
         );
         let text = call_describe(&instances).await?;
         let manifest = Manifest::parse(&text).map_err(LoadError::Manifest)?;
-        let upgrade = Some(upgrade_by(instances.others(memory_bytes)));
+        let upgrade = Some(upgrade_by(instances.others(options.memory_bytes)));
         let changes = InstallOptions {
-            allow,
+            allow: options.allow.clone(),
             upgrade,
-            statistics,
-            stored_limits,
+            statistics: options.statistics,
+            stored_limits: options.stored_limits.clone(),
             ..InstallOptions::default()
         };
-        let sha256 = Sha256::digest(component).iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Self { manifest, text, sha256, instances, retry, changes })
+        let sha256 = digest(component);
+        Ok(Self { declared: Declared { manifest, text, sha256, options, changes }, instances })
     }
 
     /// What it declares.
+    #[must_use]
+    pub fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    /// Make its tables.
+    ///
+    /// # Errors
+    /// [`LoadError::Install`].
+    pub async fn install(self, storage: &Arc<Storage>) -> Result<Plugin, LoadError> {
+        let Self { declared, instances } = self;
+        let schema = declared.install(storage).await?;
+        Ok(Plugin {
+            default_settings: declared.manifest.default_settings().to_string().into(),
+            declared,
+            schema,
+            storage: Arc::clone(storage),
+            instances,
+            matter: admission::next_matter(),
+        })
+    }
+}
+
+impl Declared {
+    /// The manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -129,26 +157,13 @@ impl Prepared {
         if plan.is_refused() { Err(InstallError::Refused(plan).into()) } else { Ok(()) }
     }
 
-    /// Make its tables.
-    ///
-    /// # Errors
-    /// [`LoadError::Install`].
-    pub async fn install(self, storage: &Arc<Storage>) -> Result<Plugin, LoadError> {
-        let Self { manifest, text, sha256, instances, retry, changes } = self;
-        let schema = storage.install_with(&manifest, &text, &changes).await?;
+    async fn install(&self, storage: &Storage) -> Result<Arc<Schema>, LoadError> {
+        let Self { manifest, text, changes, .. } = self;
+        let schema = storage.install_with(manifest, text, changes).await?;
         for warning in schema.warnings() {
             tracing::warn!(plugin = manifest.name, "{warning}");
         }
-        Ok(Plugin {
-            default_settings: manifest.default_settings().to_string().into(),
-            manifest,
-            schema,
-            storage: Arc::clone(storage),
-            instances,
-            retry,
-            sha256,
-            matter: admission::next_matter(),
-        })
+        Ok(schema)
     }
 }
 
@@ -165,6 +180,25 @@ impl Plugin {
     ) -> Result<Self, LoadError> {
         Prepared::new(runtime, component, options).await?.install(storage).await
     }
+
+    /// Whether this component, run so, would be the same once more. Then this one can go on, with
+    /// its warm instances.
+    #[must_use]
+    pub fn is_made_of(&self, component: &[u8], options: &LoadOptions) -> bool {
+        self.declared.options == *options && self.declared.sha256 == digest(component)
+    }
+
+    /// Make its tables what it declares, where others have changed them meanwhile.
+    ///
+    /// # Errors
+    /// [`LoadError::Install`].
+    pub async fn install_again(&self) -> Result<(), LoadError> {
+        self.declared.install(&self.storage).await.map(drop)
+    }
+}
+
+fn digest(component: &[u8]) -> String {
+    Sha256::digest(component).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The text of a component's manifest, not yet checked.

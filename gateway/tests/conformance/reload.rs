@@ -2,6 +2,7 @@
 //! fails changes nothing.
 
 mod admin;
+mod kept;
 mod load;
 mod program;
 
