@@ -43,6 +43,7 @@ mod postgres_server;
 mod postgres_tls;
 mod process;
 mod quotas;
+mod readiness;
 mod readmes;
 mod references;
 mod reload;
