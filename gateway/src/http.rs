@@ -15,6 +15,7 @@ mod listener;
 mod mismatch;
 mod parameter;
 mod problem;
+mod quarantine;
 mod rate;
 mod request;
 mod response;

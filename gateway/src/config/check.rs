@@ -44,7 +44,7 @@ fn admin_faults(config: &Config) -> Option<Found> {
 }
 
 /// Integers that may be 0; what it means stands in `gateway.toml`.
-const MAY_BE_ZERO: [&str; 13] = [
+const MAY_BE_ZERO: [&str; 14] = [
     "shutdown_grace_ms",
     "retries",
     "retry_backoff_ms",
@@ -56,6 +56,7 @@ const MAY_BE_ZERO: [&str; 13] = [
     "queued_requests",
     "waiting_requests",
     "requests_per_second",
+    "quarantine_traps",
     "stored_documents",
     "stored_bytes",
 ];

@@ -86,6 +86,13 @@ limits! {
     connections: u32 = 5,
     /// Requests in a second; 0 for no limit.
     requests_per_second: u32 = 0,
+    /// Traps within `quarantine_window_ms` after which the plugin is closed to the tenant for
+    /// `quarantine_ms`; 0 for never.
+    quarantine_traps: u32 = 0,
+    /// How long a trap counts, in milliseconds.
+    quarantine_window_ms: u64 = 60_000,
+    /// How long the plugin is closed, in milliseconds.
+    quarantine_ms: u64 = 10_000,
     /// Documents that are stored; 0 for no limit.
     stored_documents: u64 = 0,
     /// Bytes of the bodies of stored documents, as the database writes them; 0 for no limit.

@@ -205,6 +205,8 @@ concurrent_requests = 0
 connections = 0
 queued_requests = 0
 requests_per_second = 0
+quarantine_traps = 0
+quarantine_window_ms = 0
 stored_documents = 0
 stored_bytes = -1
 documents_written = 1_000_001
@@ -215,13 +217,14 @@ limits = { connections = 1, concurrent_request = 1 }
         &[
             "g.toml:3:1: limits.concurrent_requests: it must be at least 1",
             "g.toml:4:1: limits.connections: it must be at least 1",
-            "g.toml:8:16: limits.stored_bytes: invalid value: integer `-1`, expected a whole \
+            "g.toml:8:1: limits.quarantine_window_ms: it must be at least 1",
+            "g.toml:10:16: limits.stored_bytes: invalid value: integer `-1`, expected a whole \
              number, 0 or more",
-            "g.toml:9:1: limits.documents_written: it is more than \
+            "g.toml:11:1: limits.documents_written: it is more than \
              limits.ceiling.documents_written = 1000000; raise that as well",
-            "g.toml:12:12: plugins.a.limits.connections: it is of a tenant, in all plugins: set it \
+            "g.toml:14:12: plugins.a.limits.connections: it is of a tenant, in all plugins: set it \
              in [limits] or [tenants.NAME.limits]",
-            "g.toml:12:29: plugins.a.limits.concurrent_request: there is no such key; did you mean \
+            "g.toml:14:29: plugins.a.limits.concurrent_request: there is no such key; did you mean \
              concurrent_requests?",
         ],
     );

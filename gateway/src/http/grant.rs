@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::quarantine::Quarantine;
 use super::rate::Rate;
 use crate::config::{Config, LimitOverrides, Limits};
 use crate::manifest::OperationLimits;
@@ -28,6 +29,8 @@ pub struct Grant {
     transaction: Duration,
     /// `None` where its requests are not limited in number.
     pub(super) rate: Option<Arc<Rate>>,
+    /// `None` where traps of the plugin close nothing.
+    pub(super) quarantine: Option<Arc<Quarantine>>,
     /// Counts breaches of its limits.
     pub(super) breaches: Arc<Breaches>,
 }
@@ -89,6 +92,7 @@ impl Grant {
             settings: settings.to_string().into(),
             transaction: Duration::from_millis(transaction_ms),
             rate: Rate::new(limits.requests_per_second).map(Arc::new),
+            quarantine: Quarantine::new(&limits).map(Arc::new),
             breaches: Arc::new(Breaches::new(metrics, name, plugin)),
             limits,
             said,

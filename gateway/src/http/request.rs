@@ -17,6 +17,7 @@ use super::body::Body;
 use super::call::call;
 use super::grant::{Grant, RequestLimits};
 use super::problem::Problem;
+use super::quarantine::Quarantine;
 use super::rate::Left;
 use super::route::{Matched, Route};
 use super::{Gateway, Generation, body, response, trace};
@@ -37,6 +38,7 @@ pub(super) struct Ready {
     pub(super) route: Arc<Route>,
     pub(super) request: plugin::Request,
     pub(super) options: CallOptions,
+    pub(super) quarantine: Option<Arc<Quarantine>>,
 }
 
 /// What the path of a request leaves behind for its answer, however it ends.
@@ -142,7 +144,7 @@ async fn ready(
     }
     let request = read(gateway, arrival, head, body, matched, &access).await?;
     let options = call_options(access.grant, &access.limits, &route, probe(head).cloned());
-    Ok(Ready { route, request, options })
+    Ok(Ready { route, request, options, quarantine: access.grant.quarantine.clone() })
 }
 
 /// Everything that the plugin is told, checked.
@@ -177,15 +179,24 @@ async fn read(
     })
 }
 
-/// Run it, and count traps.
+/// Run it, unless traps have closed the plugin to the tenant, and count them.
 pub(super) async fn run(
     gateway: &Gateway,
     ready: Ready,
 ) -> Result<Result<plugin::Response, Failed>, Problem> {
-    let Ready { route, request, options } = ready;
+    let Ready { route, request, options, quarantine } = ready;
+    if let Some(quarantine) = &quarantine {
+        quarantine.check(Instant::now())?;
+    }
     let answer = call(gateway, Arc::clone(&route), request, options).await?;
     if let Err(Failed { error: CallError::Trap(_) | CallError::Instantiation(_), .. }) = &answer {
         route.metrics.trapped();
+        if quarantine.is_some_and(|quarantine| quarantine.note_trap(Instant::now())) {
+            tracing::warn!(
+                blame = "plugin",
+                "a plugin trapped too often and is closed for a while"
+            );
+        }
     }
     Ok(answer)
 }

@@ -42,6 +42,7 @@ mod postgres_role;
 mod postgres_server;
 mod postgres_tls;
 mod process;
+mod quarantine;
 mod quotas;
 mod readiness;
 mod readmes;

@@ -123,7 +123,7 @@ async fn call(
         let request = told(schedule, began_at, trace_id)?;
         let limits = grant.limits(&route.operation.limits);
         let options = request::call_options(grant, &limits, &route, None);
-        let ready = Ready { route, request, options };
+        let ready = Ready { route, request, options, quarantine: grant.quarantine.clone() };
         Ok(request::run(gateway, ready).await??)
     };
     let answer: Result<plugin::Response, Problem> = calling.instrument(span.clone()).await;
