@@ -29,10 +29,11 @@ pub(super) async fn make(
     let manifests = prepared.iter().map(|(_, next)| next.declared().manifest());
     tenants::settings(config, manifests).map_err(|faults| ConfigurationFault::of(&faults))?;
     let plugins = install(config, prepared, storage, earlier).await?;
-    let grants = tenants::grants(config, storage, &plugins, metrics, earlier).await?;
+    let tenants = tenants::known(config, storage).await?;
+    let grants = tenants::grants(config, storage, &tenants, &plugins, metrics, earlier).await?;
     let generation = Generation::new(&config.limits.ceiling, metrics, callers, grants, plugins)
         .map_err(|faults| ConfigurationFault(faults.join("\n")))?;
-    storage.share_connections(tenants::connections(config, storage).await?);
+    storage.share_connections(tenants::connections(config, &tenants));
     Ok(generation)
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use super::ConfigurationFault;
@@ -91,28 +92,42 @@ fn located(config: &Config, settings: &KeyPath, fault: SettingsFault) -> Fault {
     }
 }
 
-/// Let the database know the tenants and the limits of their counts, and say what each tenant has.
+/// So many questions go to the database at a time: a thousand tenants are not to be asked for one
+/// by one. None waits for a connection; `SQLite` commits those together that come together.
+fn at_a_time(config: &Config, storage: &Storage) -> usize {
+    if storage.is_sqlite() { 64 } else { config.storage.pool_size.try_into().unwrap_or(1) }
+}
+
+/// The tenants of the configuration by their names, as the database knows them from now on.
+pub(super) type Known = HashMap<String, storage::Tenant>;
+
+/// Let the database know the tenants.
+pub(super) async fn known(config: &Config, storage: &Storage) -> anyhow::Result<Known> {
+    let asked = tenant_names(config).into_iter().map(|name| async move {
+        let tenant = storage.tenant(name).await.context("the database")?;
+        anyhow::Ok((name.to_owned(), tenant))
+    });
+    // The compiler cannot follow the closure's lifetimes into a future that is sent.
+    let asked: Vec<_> = asked.collect();
+    stream::iter(asked).buffer_unordered(at_a_time(config, storage)).try_collect().await
+}
+
+/// Let the database know the limits of the tenants' counts, and say what each tenant has.
 pub(super) async fn grants(
     config: &Config,
     storage: &Storage,
+    tenants: &Known,
     plugins: &[Arc<Plugin>],
     metrics: &Arc<Metrics>,
     earlier: Option<&Generation>,
 ) -> anyhow::Result<Grants> {
     let manifests = plugins.iter().map(|plugin| plugin.manifest());
     let settings = settings(config, manifests).map_err(|f| ConfigurationFault::of(&f))?;
+    limit_all(config, storage, tenants, plugins, &settings).await?;
     let mut grants = Grants::default();
     for ((name, of_plugin), settings) in &settings {
-        let tenant = storage.tenant(name).await.context("the database")?;
-        let of_name = plugins.iter().filter(|plugin| plugin.manifest().name == *of_plugin);
-        for plugin in of_name {
-            plugin.limit_counts(tenant, settings).await.context("the database")?;
-            for limit in stored_limits(config, of_plugin) {
-                let most = stored_limit(&limits(config, name, of_plugin), limit);
-                plugin.limit_stored(tenant, limit, most).await.context("the database")?;
-            }
-        }
-        let grant = Grant::new(config, storage, (name, tenant), of_plugin, settings, metrics);
+        let tenant = (name.as_str(), tenants[name]);
+        let grant = Grant::new(config, storage, tenant, of_plugin, settings, metrics);
         let grant = match earlier.and_then(|earlier| earlier.grant(name, of_plugin)) {
             Some(earlier) => grant.after(earlier),
             None => grant,
@@ -122,24 +137,54 @@ pub(super) async fn grants(
     Ok(grants)
 }
 
-/// The most connections that each tenant may have, in all plugins.
-pub(super) async fn connections(
+/// Set the limits of what each tenant stores with each plugin.
+async fn limit_all(
     config: &Config,
     storage: &Storage,
-) -> anyhow::Result<HashMap<storage::Tenant, u32>> {
+    tenants: &Known,
+    plugins: &[Arc<Plugin>],
+    settings: &AllSettings,
+) -> anyhow::Result<()> {
+    for plugin in plugins {
+        let stored = stored_limits(config, &plugin.manifest().name);
+        let of_it = settings.iter().filter(|((_, name), _)| *name == plugin.manifest().name);
+        let limiting = of_it.map(|((name, _), settings)| {
+            limit(config, plugin, (name, tenants[name]), settings, &stored)
+        });
+        let limiting: Vec<_> = limiting.collect();
+        let limiting = stream::iter(limiting).buffer_unordered(at_a_time(config, storage));
+        limiting.try_collect::<()>().await.context("the database")?;
+    }
+    Ok(())
+}
+
+async fn limit(
+    config: &Config,
+    plugin: &Plugin,
+    (name, tenant): (&str, storage::Tenant),
+    settings: &Value,
+    stored: &[StoredLimit],
+) -> Result<(), storage::Error> {
+    plugin.limit_counts(tenant, settings).await?;
+    for limit in stored {
+        let most = stored_limit(&limits(config, name, &plugin.manifest().name), *limit);
+        plugin.limit_stored(tenant, *limit, most).await?;
+    }
+    Ok(())
+}
+
+/// The most connections that each tenant may have, in all plugins.
+pub(super) fn connections(config: &Config, tenants: &Known) -> HashMap<storage::Tenant, u32> {
     // Without tenants nobody else wants one.
     let usual = if config.tenants.is_empty() {
         config.limits.connections.max(config.storage.pool_size)
     } else {
         config.limits.connections
     };
-    let mut connections = HashMap::new();
-    for name in tenant_names(config) {
-        let most = config.tenants.get(name).and_then(|tenant| tenant.limits.connections);
-        let tenant = storage.tenant(name).await.context("the database")?;
-        connections.insert(tenant, most.unwrap_or(usual));
-    }
-    Ok(connections)
+    let most = |name: &String| {
+        config.tenants.get(name).and_then(|tenant| tenant.limits.connections).unwrap_or(usual)
+    };
+    tenants.iter().map(|(name, tenant)| (*tenant, most(name))).collect()
 }
 
 /// Without a tenant, everybody is one.
