@@ -17,7 +17,7 @@ pub use operation::{
 pub use schedule::{DueDeclaration, ScheduleDeclaration};
 pub use settings::SettingsFault;
 pub use statement::{
-    Conditions, DeleteDeclaration, Locked, ScopeDeclaration, SelectDeclaration,
+    Conditions, DeleteDeclaration, Locked, Plan, ScopeDeclaration, SelectDeclaration,
     StatementDeclaration, UpdateDeclaration,
 };
 

@@ -43,6 +43,12 @@ pub struct SelectDeclaration {
     /// Named orders, the first is the default.
     #[serde(default, rename = "order")]
     orders: Map<String, Value>,
+    /// Whether its rows come in no order, all at once.
+    #[serde(default)]
+    pub unordered: bool,
+    /// What it is planned for.
+    #[serde(default)]
+    pub plan: Plan,
 }
 
 impl SelectDeclaration {
@@ -85,6 +91,9 @@ pub struct UpdateDeclaration {
     pub locked: Locked,
     /// When the changed documents expire: an expression, or `never`. Absent: as before.
     pub expires: Option<String>,
+    /// What it is planned for.
+    #[serde(default)]
+    pub plan: Plan,
 }
 
 impl UpdateDeclaration {
@@ -113,6 +122,9 @@ pub struct DeleteDeclaration {
     pub conditions: Conditions,
     #[serde(default)]
     order: Map<String, Value>,
+    /// What it is planned for.
+    #[serde(default)]
+    pub plan: Plan,
 }
 
 impl DeleteDeclaration {
@@ -133,6 +145,17 @@ pub enum Locked {
     Wait,
     /// Leave it out.
     Skip,
+}
+
+/// What `PostgreSQL` plans a statement for. `SQLite` has one plan for all values anyway.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    /// Its values, each time; or for a statement that changes documents, as the server decides.
+    #[default]
+    Custom,
+    /// All values, once.
+    Generic,
 }
 
 fn texts(members: &Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {

@@ -30,8 +30,7 @@ use super::Tenant;
 use super::clock::Clock;
 use super::error::Error;
 use super::sql::{Query, SqlRows};
-use super::transaction::Whose;
-use connection::Plan;
+use super::transaction::{Planned, Whose};
 use connector::Connector;
 pub(super) use dedicated::Dedicated;
 use error::Failure;
@@ -123,7 +122,7 @@ impl Postgres {
         &self,
         query: &Query,
         whose: Whose,
-        plan: Plan,
+        plan: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Failure> {
         let mut connection = self.acquire(whose, deadline).await.map_err(Failure::Answered)?;
@@ -139,7 +138,7 @@ impl Postgres {
     pub(super) async fn run(&self, query: &Query) -> Result<SqlRows, Error> {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let ran = self.run_once(query, Whose::Everyone, Plan::Kept, deadline).await;
+            let ran = self.run_once(query, Whose::Everyone, Planned::Whichever, deadline).await;
             match ran.map_err(Error::from) {
                 Err(Error::Unavailable | Error::PoolExhausted | Error::Saturated)
                     if Instant::now() + PATIENT_PAUSE < deadline =>

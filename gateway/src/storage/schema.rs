@@ -17,9 +17,10 @@ use super::statement::{
     Statement, Update, Wall,
 };
 use super::sweep::SweepSql;
+use super::transaction::Planned;
 use super::update::ChangePlan;
 use crate::json::PathSet;
-use crate::manifest::{FieldType, Manifest, StatementDeclaration};
+use crate::manifest::{FieldType, Locked, Manifest, StatementDeclaration};
 
 /// What one plugin stores and asks. Made once when the plugin is loaded.
 #[derive(Debug)]
@@ -225,19 +226,27 @@ impl Statements {
         match declaration {
             StatementDeclaration::Select(select) => {
                 let statement = Statement::compile(select, catalog)?;
-                self.selects.insert(name, StatementPlan::new(statement, dialect));
+                self.selects.insert(
+                    name,
+                    StatementPlan::new(statement, dialect, Planned::query(select.plan)),
+                );
             }
             StatementDeclaration::Scope(scope) => {
                 let documents = Documents::compile(scope, catalog)?;
                 self.scopes.insert(name, ScopePlan::new(documents, dialect));
             }
             StatementDeclaration::Update(update) => {
+                let planned = match update.locked {
+                    Locked::Skip => Planned::Once,
+                    Locked::Wait => Planned::change(update.plan),
+                };
                 let update = Update::compile(update, catalog)?;
-                self.updates.insert(name, ChangePlan::update(update, dialect));
+                self.updates.insert(name, ChangePlan::update(update, dialect, planned));
             }
             StatementDeclaration::Delete(delete) => {
+                let planned = Planned::change(delete.plan);
                 let delete = Delete::compile(delete, catalog)?;
-                self.deletes.insert(name, ChangePlan::delete(delete, dialect));
+                self.deletes.insert(name, ChangePlan::delete(delete, dialect, planned));
             }
         }
         Ok(())
@@ -261,6 +270,7 @@ impl CollectionPlan {
 pub(super) struct StatementPlan {
     pub(super) statement: Statement,
     pub(super) dialect: Dialect,
+    pub(super) planned: Planned,
     /// By what a text depends on: which parameters are given, the order, the page.
     texts: RwLock<HashMap<Shape, Arc<Text>>>,
     totals: RwLock<HashMap<Vec<bool>, Arc<Text>>>,
@@ -323,8 +333,8 @@ impl From<Rendered> for Text {
 const MAX_TEXTS: usize = 256;
 
 impl StatementPlan {
-    fn new(statement: Statement, dialect: Dialect) -> Self {
-        Self { statement, dialect, texts: RwLock::default(), totals: RwLock::default() }
+    fn new(statement: Statement, dialect: Dialect, planned: Planned) -> Self {
+        Self { statement, dialect, planned, texts: RwLock::default(), totals: RwLock::default() }
     }
 
     pub(super) fn render(&self, shape: &Shape) -> Arc<Text> {

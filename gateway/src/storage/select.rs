@@ -11,6 +11,7 @@ use super::field::format_timestamp;
 use super::schema::StatementPlan;
 use super::sql::{Query, SqlRows, SqlValue};
 use super::statement::{Bind, Column, Parameter, Shape, Wall};
+use super::transaction::Planned;
 use super::words::{SearchQuery, Searched, highlight};
 use crate::json;
 use crate::manifest::FieldType;
@@ -57,6 +58,11 @@ impl<'a> Select<'a> {
             let name = order_name.unwrap_or_default();
             Error::UnknownName(format!("the order {name} of the statement {}", statement.name()))
         })?;
+        if page.is_some() && statement.is_unordered() {
+            let detail =
+                format!("the statement {} is unordered: it has no pages", statement.name());
+            return Err(Error::invalid("invalid-page", detail));
+        }
         if let Some(page) = page
             && !(1..=MAX_PAGE).contains(&page.limit)
         {
@@ -78,6 +84,7 @@ impl<'a> Select<'a> {
         let shape = Shape {
             given: self.given(),
             order: self.order,
+            whole: self.page.is_none(),
             after: self
                 .after
                 .as_ref()
@@ -96,6 +103,11 @@ impl<'a> Select<'a> {
         let rendered = self.plan.render_total(&self.given());
         let binds = rendered.binds.iter().map(|bind| self.value(*bind)).collect();
         Some((Query { sql: rendered.sql.clone(), binds }, Arc::clone(&rendered.wall)))
+    }
+
+    /// How `PostgreSQL` plans both.
+    pub(super) fn planned(&self) -> Planned {
+        self.plan.planned
     }
 
     fn given(&self) -> Vec<bool> {

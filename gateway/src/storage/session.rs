@@ -17,7 +17,7 @@ use super::schema::{CollectionPlan, Schema};
 use super::select::{Context, Select};
 use super::sql::{Query, SqlRows, SqlValue};
 use super::sweep::{Cleaned, Sweep};
-use super::transaction::{Planned, Transaction, TransactionMode, Whose};
+use super::transaction::{Transaction, TransactionMode, Whose};
 use super::{Storage, Tenant};
 use crate::manifest::{Mode, TransactionIsolation};
 
@@ -296,11 +296,11 @@ impl Session {
         let select = Select::new(schema.statement(statement)?, context, arguments, page)?;
         let (query, wall) = select.query();
         let deadline = self.options.deadline;
-        let rows = self.transaction.run_within(query, &wall, Planned::Afresh, deadline).await?;
+        let planned = select.planned();
+        let rows = self.transaction.run_within(query, &wall, planned, deadline).await?;
         let total = match select.total_query() {
             Some((query, wall)) => {
-                let counted =
-                    self.transaction.run_within(query, &wall, Planned::Afresh, deadline).await?;
+                let counted = self.transaction.run_within(query, &wall, planned, deadline).await?;
                 counted.first_integer().and_then(|total| u64::try_from(total).ok())
             }
             None => None,

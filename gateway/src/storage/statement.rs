@@ -106,6 +106,7 @@ pub struct Statement {
     orders: Vec<Order>,
     /// By order.
     key_types: Vec<Vec<FieldType>>,
+    unordered: bool,
 }
 
 /// A condition that holds only when its parameters are given.
@@ -168,6 +169,8 @@ pub struct Shape {
     pub given: Vec<bool>,
     /// The place of the order.
     pub order: usize,
+    /// Whether all rows are wanted: no key is told of the last one.
+    pub whole: bool,
     /// For a page after a cursor: which of the cursor's keys are NULL.
     pub after: Option<Vec<bool>>,
     /// Whether the number of rows is limited.
@@ -260,7 +263,13 @@ impl Statement {
         }
     }
 
-    /// The types of an order's keys. Each row has them behind its [`columns`](Self::columns);
+    /// Whether its rows come in no order, so that they make no pages.
+    #[must_use]
+    pub fn is_unordered(&self) -> bool {
+        self.unordered
+    }
+
+    /// The types of an order's keys. Each row of a page has them behind its [`columns`](Self::columns);
     /// those of a page's last row make the cursor of the next. Empty where nothing tells rows
     /// apart, as in a result of one row: then there is no cursor.
     ///
@@ -283,7 +292,8 @@ impl Statement {
         by_order.chain(with_condition.map(|given| (shape(given, 0), true))).collect()
     }
 
-    /// The text that selects a page of rows: [`columns`](Self::columns), then the keys.
+    /// The text that selects a page of rows: [`columns`](Self::columns), then the keys; or all rows,
+    /// without keys.
     ///
     /// # Panics
     /// The shape's order is none of [`order`](Self::order).
@@ -291,6 +301,7 @@ impl Statement {
     pub fn render(&self, dialect: Dialect, shape: &Shape) -> Rendered {
         let page = Page {
             order: &self.orders[shape.order],
+            whole: shape.whole,
             after: shape.after.as_deref(),
             limit: shape.limit,
             offset: shape.offset,

@@ -13,6 +13,7 @@ use super::sql::{Query, SqlRows};
 use super::statement::Wall;
 use super::store::Tenant;
 use super::{postgres, sqlite};
+use crate::manifest::Plan;
 use crate::telemetry;
 
 /// How statements are put together.
@@ -31,9 +32,12 @@ pub(super) enum TransactionMode {
     AutocommitWrite,
 }
 
-/// How `PostgreSQL` plans a statement of a plugin.
+/// How `PostgreSQL` plans a statement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Planned {
+    /// It stays prepared, and any plan will do: the gateway's own statements find documents by their
+    /// keys.
+    Whichever,
     /// For its values, each time: conditions of a select are often such that one plan for all
     /// values is many times slower.
     Afresh,
@@ -41,9 +45,28 @@ pub(super) enum Planned {
     /// dearer. To plan a statement that changes a few documents takes several times as long as to
     /// run it.
     AsServerDecides,
-    /// It stays prepared, with one plan for all values. So for what passes over documents that
-    /// others hold: it hands out the first of an order, whatever the values.
+    /// It stays prepared, with one plan for all values. So for what its plugin declares to be
+    /// `generic`, and for what passes over documents that others hold: it hands out the first of an
+    /// order, whatever the values.
     Once,
+}
+
+impl Planned {
+    /// How a plugin's query is.
+    pub(super) fn query(plan: Plan) -> Self {
+        match plan {
+            Plan::Custom => Self::Afresh,
+            Plan::Generic => Self::Once,
+        }
+    }
+
+    /// How a plugin's statement that changes documents is.
+    pub(super) fn change(plan: Plan) -> Self {
+        match plan {
+            Plan::Custom => Self::AsServerDecides,
+            Plan::Generic => Self::Once,
+        }
+    }
 }
 
 /// Whose rows a transaction reaches. Every statement says so for itself; with
@@ -77,7 +100,9 @@ impl Transaction {
     pub(super) async fn run(&mut self, query: Query, deadline: Instant) -> Result<SqlRows, Error> {
         let logged = Logged::begin(&query);
         let rows = match self {
-            Self::Postgres(transaction) => transaction.run(&query, deadline).await,
+            Self::Postgres(transaction) => {
+                transaction.run(&query, Planned::Whichever, deadline).await
+            }
             Self::Sqlite(transaction) => transaction.run(query, deadline).await,
         };
         logged.end(rows)
@@ -93,18 +118,10 @@ impl Transaction {
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
         let logged = Logged::begin(&query);
-        let rows = match (self, planned) {
-            (Self::Sqlite(transaction), _) => {
+        let rows = match self {
+            Self::Postgres(transaction) => transaction.run(&query, planned, deadline).await,
+            Self::Sqlite(transaction) => {
                 transaction.run_within(query, Arc::clone(wall), deadline).await
-            }
-            (Self::Postgres(transaction), Planned::Afresh) => {
-                transaction.run_planned(&query, deadline).await
-            }
-            (Self::Postgres(transaction), Planned::AsServerDecides) => {
-                transaction.run(&query, deadline).await
-            }
-            (Self::Postgres(transaction), Planned::Once) => {
-                transaction.run_generic(&query, deadline).await
             }
         };
         logged.end(rows)
@@ -120,7 +137,7 @@ impl Transaction {
             Self::Postgres(transaction) => {
                 let mut answers = Vec::with_capacity(queries.len());
                 for query in queries {
-                    answers.push(transaction.run(&query, deadline).await?);
+                    answers.push(transaction.run(&query, Planned::Whichever, deadline).await?);
                 }
                 Ok(answers)
             }

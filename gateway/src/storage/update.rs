@@ -23,6 +23,7 @@ use super::words::{SearchQuery, Searched};
 pub(super) struct ChangePlan {
     kind: Kind,
     dialect: Dialect,
+    planned: Planned,
     /// The text that changes documents by their ids, on `SQLite`.
     change: Option<Arc<Text>>,
     /// By which parameters are given.
@@ -36,14 +37,14 @@ enum Kind {
 }
 
 impl ChangePlan {
-    pub(super) fn update(update: Update, dialect: Dialect) -> Self {
+    pub(super) fn update(update: Update, dialect: Dialect, planned: Planned) -> Self {
         let change = (dialect == Dialect::Sqlite).then(|| Arc::new(update.render_change().into()));
-        Self { kind: Kind::Update(update), dialect, change, texts: RwLock::default() }
+        Self { kind: Kind::Update(update), dialect, planned, change, texts: RwLock::default() }
     }
 
-    pub(super) fn delete(delete: Delete, dialect: Dialect) -> Self {
+    pub(super) fn delete(delete: Delete, dialect: Dialect, planned: Planned) -> Self {
         let change = (dialect == Dialect::Sqlite).then(|| Arc::new(delete.render_change().into()));
-        Self { kind: Kind::Delete(delete), dialect, change, texts: RwLock::default() }
+        Self { kind: Kind::Delete(delete), dialect, planned, change, texts: RwLock::default() }
     }
 
     /// The name of the collection that it writes to.
@@ -69,13 +70,6 @@ impl ChangePlan {
         };
         let texts = probes.into_iter().map(|(given, filtered)| (self.render(&given), filtered));
         texts.chain(self.change.clone().map(|change| (change, false))).collect()
-    }
-
-    fn planned(&self) -> Planned {
-        match &self.kind {
-            Kind::Update(update) if update.skips_locked() => Planned::Once,
-            Kind::Update(_) | Kind::Delete(_) => Planned::AsServerDecides,
-        }
     }
 
     fn render(&self, given: &Vec<bool>) -> Arc<Text> {
@@ -213,7 +207,7 @@ impl ChangeWhere<'_> {
         };
         let binds = text.binds.iter().map(value).collect();
         let query = Query { sql: Arc::clone(&text.sql), binds };
-        let planned = self.plan.planned();
+        let planned = self.plan.planned;
         let rows = transaction.run_within(query, &text.wall, planned, self.deadline).await;
         let effect = match self.plan.kind {
             Kind::Update(_) => Effect::Write,

@@ -21,8 +21,16 @@ pub(crate) fn notes() -> Json {
     })
 }
 
-/// A store that reaches its database through a proxy.
+/// A store of notes that reaches its database through a proxy.
 pub(crate) async fn store(configure: impl FnOnce(&mut PostgresOptions)) -> (TestStore, Proxy) {
+    store_of(&notes(), configure).await
+}
+
+/// The same of what is declared.
+pub(crate) async fn store_of(
+    declared: &Json,
+    configure: impl FnOnce(&mut PostgresOptions),
+) -> (TestStore, Proxy) {
     let database = Database::postgres().await;
     let proxy = Proxy::start(&database.url()).await;
     // A machine that is busy takes its time to connect, which is not what these cases are about.
@@ -31,7 +39,7 @@ pub(crate) async fn store(configure: impl FnOnce(&mut PostgresOptions)) -> (Test
         ..PostgresOptions::new(proxy.url())
     };
     configure(&mut options);
-    let store = TestStore::open_at(&Location::Postgres(options), database, &notes()).await;
+    let store = TestStore::open_at(&Location::Postgres(options), database, declared).await;
     (store, proxy)
 }
 

@@ -65,6 +65,20 @@ impl<A, R> Select<A, R> {
         Self { definition: self.definition.orders(orders), ..self }
     }
 
+    /// Let rows come in no order, so that the database need not sort them. It has no pages then.
+    #[must_use]
+    pub const fn unordered(self) -> Self {
+        Self { definition: self.definition.unordered(), ..self }
+    }
+
+    /// Let `PostgreSQL` plan it once for all values, which saves 0.1 to 0.5 ms of each call. So for a
+    /// query that finds its rows by the same index whatever the values, and no other: where one value
+    /// stands in few documents and another in most, the one plan serves one of them badly.
+    #[must_use]
+    pub const fn generic_plan(self) -> Self {
+        Self { definition: self.definition.generic_plan(), ..self }
+    }
+
     /// How clients name its orders.
     pub(crate) fn order_names(&self) -> impl Iterator<Item = &'static str> {
         self.definition.order_names()

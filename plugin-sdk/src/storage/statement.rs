@@ -20,6 +20,10 @@ pub(crate) struct Definition {
     locked: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unordered: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'static str>,
 }
 
 /// Names with what they stand for.
@@ -84,6 +88,8 @@ impl Definition {
             set: &[],
             locked: None,
             expires: None,
+            unordered: false,
+            plan: None,
         }
     }
 
@@ -113,6 +119,14 @@ impl Definition {
 
     pub(super) const fn expires(self, expression: &'static str) -> Self {
         Self { expires: Some(expression), ..self }
+    }
+
+    pub(super) const fn unordered(self) -> Self {
+        Self { unordered: true, ..self }
+    }
+
+    pub(super) const fn generic_plan(self) -> Self {
+        Self { plan: Some("generic"), ..self }
     }
 
     /// How clients name its orders.

@@ -103,6 +103,14 @@ macro_rules! selection {
             Self { definition: self.definition.only_order(columns), ..self }
         }
 
+        /// Let `PostgreSQL` plan it once for all values: see
+        /// [`Select::generic_plan`](super::Select::generic_plan). Without this the server settles on one
+        /// plan where it takes it to be no dearer.
+        #[must_use]
+        pub const fn generic_plan(self) -> Self {
+            Self { definition: self.definition.generic_plan(), ..self }
+        }
+
         /// Take at most so many documents, the first in its order; 0 is all that the budget allows,
         /// as without this.
         #[must_use]

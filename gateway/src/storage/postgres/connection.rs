@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::super::sql::{Query, SqlRows};
-use super::super::transaction::Whose;
+use super::super::transaction::{Planned, Whose};
 use super::connector::Connector;
 use super::error::Failure;
 use super::value::{as_parameters, as_typed_parameters, collect_rows};
@@ -22,6 +22,8 @@ pub(super) struct Connection {
     pub(super) clean: bool,
     /// Whose rows statements by themselves can reach, where the server looks and it is known.
     pub(super) whose: Option<Whose>,
+    /// How it plans prepared statements, where that is known.
+    pub(super) cache_mode: Option<PlanCacheMode>,
     /// Who serves it.
     pub(super) backend: Backend,
     /// The pool's count of failures when it was made; see `pool.rs`.
@@ -35,14 +37,31 @@ pub(super) struct Backend {
     pub(super) timeline: Option<String>,
 }
 
-/// What the server plans a statement for.
+/// The server's setting `plan_cache_mode`. It stays from statement to statement, and is set on the
+/// way of one that needs another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Plan {
-    /// Prepared once; after some runs the server may settle on one plan for all values.
-    Kept,
-    /// Parsed and planned for its values each time, in the same round trip. A plugin's conditions
-    /// are often such that one plan for all values is 50 times slower than that for these.
-    Fresh,
+pub(super) enum PlanCacheMode {
+    /// As the operator has it.
+    Default,
+    ForceGenericPlan,
+}
+
+impl PlanCacheMode {
+    /// What a statement needs to be planned so.
+    fn of(planned: Planned) -> Option<Self> {
+        match planned {
+            Planned::Whichever => None,
+            Planned::Afresh | Planned::AsServerDecides => Some(Self::Default),
+            Planned::Once => Some(Self::ForceGenericPlan),
+        }
+    }
+
+    fn set(self) -> &'static str {
+        match self {
+            Self::Default => "SET plan_cache_mode TO DEFAULT",
+            Self::ForceGenericPlan => "SET plan_cache_mode TO force_generic_plan",
+        }
+    }
 }
 
 /// What a statement has answered, with the text that its companion `before` has returned.
@@ -74,13 +93,13 @@ impl Connection {
         &mut self,
         query: &Query,
         whose: Option<Whose>,
-        plan: Plan,
+        planned: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Failure> {
         self.clean = false;
         let told = self.whose.take();
         let tell = whose.filter(|_| whose != told).map(|whose| format!("SET {}", whose.setting()));
-        let answer = self.run(query, plan, tell.as_deref(), deadline).await;
+        let answer = self.run(query, planned, tell.as_deref(), deadline).await;
         // An error answer ends the statement's own transaction; else it may still be under way.
         self.clean = matches!(answer, Ok(_) | Err(Failure::Answered(_)));
         // After an error it is told again: the error may be that of the telling.
@@ -92,16 +111,18 @@ impl Connection {
     pub(super) async fn run(
         &mut self,
         query: &Query,
-        plan: Plan,
+        planned: Planned,
         before: Option<&str>,
         deadline: Instant,
     ) -> Result<Answer, Failure> {
         let mut sent = false;
-        let answer = timeout_at(deadline, self.send(query, plan, before, &mut sent)).await;
+        let answer = timeout_at(deadline, self.send(query, planned, before, &mut sent)).await;
         match answer {
             Ok(Ok((rows, before))) => Ok(Answer { rows: collect_rows(rows), before }),
             Ok(Err(error)) => {
                 let failure = Failure::new(&error, sent);
+                // The setting may have gone with what has failed.
+                self.forget_settings();
                 if matches!(failure, Failure::Stale) {
                     self.statements.clear();
                 }
@@ -117,14 +138,17 @@ impl Connection {
     async fn send(
         &mut self,
         query: &Query,
-        plan: Plan,
+        planned: Planned,
         before: Option<&str>,
         sent: &mut bool,
     ) -> Result<(Vec<Row>, Option<String>), tokio_postgres::Error> {
-        let prepared = match plan {
-            Plan::Kept => Some(self.statement(&query.sql).await?),
-            Plan::Fresh => None,
+        let prepared = match planned {
+            Planned::Afresh => None,
+            _ => Some(self.statement(&query.sql).await?),
         };
+        let mode = PlanCacheMode::of(planned).filter(|mode| self.cache_mode != Some(*mode));
+        let texts = before.into_iter().chain(mode.map(PlanCacheMode::set));
+        let before = texts.collect::<Vec<_>>().join("; ");
         // What is given to a connection that has ended already never reaches the server.
         *sent = !self.client.is_closed();
         let rows = async {
@@ -135,18 +159,24 @@ impl Connection {
                 }
             }
         };
-        let Some(before) = before else {
+        if before.is_empty() {
             return Ok((rows.await?, None));
-        };
+        }
         // Polled in this order, so sent in this order.
-        let (begun, rows) = future::join(self.client.simple_query(before), rows).await;
-        let before = first_text(&begun?);
-        Ok((rows?, before))
+        let (begun, rows) = future::join(self.client.simple_query(&before), rows).await;
+        let (begun, rows) = (first_text(&begun?), rows?);
+        self.cache_mode = mode.or(self.cache_mode);
+        Ok((rows, begun))
     }
 
     /// Statements of the protocol, such as COMMIT, and the first text that they return.
     pub(super) async fn control(&self, sql: &str) -> Result<Option<String>, tokio_postgres::Error> {
         self.client.simple_query(sql).await.map(|messages| first_text(&messages))
+    }
+
+    /// What was set since the transaction or the savepoint began is undone.
+    pub(super) fn forget_settings(&mut self) {
+        self.cache_mode = None;
     }
 
     pub(super) fn mark_dirty(&mut self) {

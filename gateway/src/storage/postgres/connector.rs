@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::super::clock::{self, Clock};
 use super::super::error::Error;
 use super::Options;
-use super::connection::{Backend, Connection};
+use super::connection::{Backend, Connection, PlanCacheMode};
 use super::error::{classify, refused};
 
 /// Makes connections.
@@ -120,6 +120,7 @@ impl Connector {
             statements: HashMap::new(),
             clean: true,
             whose: None,
+            cache_mode: Some(PlanCacheMode::Default),
             backend,
             generation,
         })

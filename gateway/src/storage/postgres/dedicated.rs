@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep};
 
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
-use super::super::transaction::Whose;
-use super::connection::{Connection, Plan};
+use super::super::transaction::{Planned, Whose};
+use super::connection::Connection;
 use super::connector::Connector;
 use super::error::classify;
 
@@ -78,7 +78,7 @@ impl Dedicated {
     /// Run one statement by itself.
     pub(in super::super) async fn run(&mut self, query: &Query) -> Result<SqlRows, Error> {
         let deadline = Instant::now() + STATEMENT_TIMEOUT;
-        let answer = self.connection.run(query, Plan::Kept, None, deadline).await;
+        let answer = self.connection.run(query, Planned::Whichever, None, deadline).await;
         answer.map(|answer| answer.rows).map_err(Error::from)
     }
 

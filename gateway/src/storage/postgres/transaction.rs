@@ -7,8 +7,8 @@ use tokio::time::{Instant, timeout};
 
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
-use super::super::transaction::{TransactionMode, Whose};
-use super::connection::{Answer, Plan};
+use super::super::transaction::{Planned, TransactionMode, Whose};
+use super::connection::Answer;
 use super::error::{Failure, classify};
 use super::pool::PooledConnection;
 use super::{Postgres, outcome};
@@ -43,37 +43,7 @@ impl Transaction {
     pub(in super::super) async fn run(
         &mut self,
         query: &Query,
-        deadline: Instant,
-    ) -> Result<SqlRows, Error> {
-        self.run_with(query, Plan::Kept, deadline).await
-    }
-
-    /// Run a plugin's own statement, planned for its values.
-    pub(in super::super) async fn run_planned(
-        &mut self,
-        query: &Query,
-        deadline: Instant,
-    ) -> Result<SqlRows, Error> {
-        self.run_with(query, Plan::Fresh, deadline).await
-    }
-
-    /// Run a statement for which one plan serves all values, in a transaction.
-    pub(in super::super) async fn run_generic(
-        &mut self,
-        query: &Query,
-        deadline: Instant,
-    ) -> Result<SqlRows, Error> {
-        self.pending.push("SET LOCAL plan_cache_mode TO force_generic_plan");
-        let rows = self.run_with(query, Plan::Kept, deadline).await?;
-        // After an error it goes with the transaction, or back with the savepoint.
-        self.pending.push("SET LOCAL plan_cache_mode TO DEFAULT");
-        Ok(rows)
-    }
-
-    async fn run_with(
-        &mut self,
-        query: &Query,
-        plan: Plan,
+        plan: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
         match self.mode {
@@ -115,7 +85,7 @@ impl Transaction {
     async fn run_first(
         &mut self,
         query: &Query,
-        plan: Plan,
+        plan: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Failure> {
         let mut connection =
@@ -137,7 +107,7 @@ impl Transaction {
     async fn run_next(
         &mut self,
         query: &Query,
-        plan: Plan,
+        plan: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
         let Some(mut connection) = self.connection.take() else {
@@ -171,7 +141,7 @@ impl Transaction {
     async fn run_alone(
         &self,
         query: &Query,
-        plan: Plan,
+        plan: Planned,
         deadline: Instant,
         may_be_repeated: fn(&Failure) -> bool,
     ) -> Result<SqlRows, Failure> {
@@ -184,7 +154,8 @@ impl Transaction {
     }
 
     async fn write_alone(&self, query: &Query, deadline: Instant) -> Result<SqlRows, Error> {
-        let rows = self.run_alone(query, Plan::Kept, deadline, Failure::has_done_nothing).await;
+        let rows =
+            self.run_alone(query, Planned::Whichever, deadline, Failure::has_done_nothing).await;
         rows.map_err(|failure| match failure {
             Failure::Lost { error: Error::Unavailable | Error::Timeout, sent: true }
             | Failure::TimedOut { sent: true } => Error::OutcomeUnknown,
@@ -221,7 +192,8 @@ impl Transaction {
         if self.unmark() {
             return Ok(());
         }
-        let connection = self.connection.take().ok_or_else(failed)?;
+        let mut connection = self.connection.take().ok_or_else(failed)?;
+        connection.forget_settings();
         self.pending.extend([ROLLBACK_TO_SAVEPOINT, RELEASE]);
         let texts = self.take_pending().unwrap_or_default();
         let answer = tokio::time::timeout_at(deadline, connection.control(&texts)).await;
@@ -274,6 +246,7 @@ impl Transaction {
 
     pub(in super::super) async fn rollback(mut self) {
         if let Some(mut connection) = self.connection.take() {
+            connection.forget_settings();
             end(&mut connection, "ROLLBACK").await;
         }
     }

@@ -41,6 +41,7 @@ impl Checker<'_> {
             parameters,
             conditions,
             orders,
+            unordered: declaration.unordered,
         })
     }
 
@@ -80,7 +81,7 @@ impl Checker<'_> {
         Some(self.relations.len() - 1)
     }
 
-    /// The named orders; where none is named, the tie-break alone.
+    /// The named orders; where none is named, the tie-break alone, unless the rows have none.
     fn orders(
         &mut self,
         declaration: &SelectDeclaration,
@@ -94,6 +95,9 @@ impl Checker<'_> {
             (None, Some(scope)) => Sortable::Rows { items: &items, scope },
             (None, None) => return self.refuse_here("this query cannot be ordered"),
         };
+        if declaration.unordered {
+            return Ok(vec![Order::none()]);
+        }
         let tie_break = self.tie_break(&sortable, body, scope);
         let checked = declaration.orders().map(|(name, text)| {
             self.begin(format!("order {name}"));

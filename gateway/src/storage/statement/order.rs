@@ -24,6 +24,13 @@ pub(super) struct Order {
     pub(super) distinct: bool,
 }
 
+impl Order {
+    /// Rows as they come.
+    pub(super) fn none() -> Self {
+        Self { name: String::new(), keys: Vec::new(), distinct: false }
+    }
+}
+
 /// One term of an order.
 #[derive(Clone, Debug)]
 pub(super) struct Key {

@@ -24,6 +24,7 @@ pub(super) struct Selection<'s> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Page<'s> {
     pub(super) order: &'s Order,
+    pub(super) whole: bool,
     pub(super) after: Option<&'s [bool]>,
     pub(super) limit: bool,
     pub(super) offset: bool,
@@ -32,7 +33,7 @@ pub(super) struct Page<'s> {
 impl<'s> Page<'s> {
     /// The keys that stand behind the columns of a row.
     fn cursor(&self) -> &'s [Key] {
-        if self.order.distinct { &self.order.keys } else { &[] }
+        if self.order.distinct && !self.whole { &self.order.keys } else { &[] }
     }
 }
 

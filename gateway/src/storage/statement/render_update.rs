@@ -98,7 +98,7 @@ impl Renderer<'_> {
     /// FROM, WHERE, ORDER BY and LIMIT.
     fn pick(&mut self, order: &Order) {
         self.target();
-        let page = Page { order, after: None, limit: true, offset: false };
+        let page = Page { order, whole: false, after: None, limit: true, offset: false };
         self.order_by(&page);
         self.limit(page.limit, page.offset);
     }

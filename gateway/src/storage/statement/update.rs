@@ -85,12 +85,6 @@ impl Update {
         self.documents.probes()
     }
 
-    /// Whether it passes over documents that others hold.
-    #[must_use]
-    pub fn skips_locked(&self) -> bool {
-        self.skips_locked
-    }
-
     /// Its parameters, required ones first.
     #[must_use]
     pub fn parameters(&self) -> &[Parameter] {

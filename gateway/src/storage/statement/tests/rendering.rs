@@ -210,3 +210,29 @@ fn a_statement_can_be_shared_between_threads() {
     fn shared<T: Send + Sync>(_: &T) {}
     shared(&compile(json!({"name": "s", "select": "SELECT id FROM event"})));
 }
+
+#[test]
+fn keys_are_told_of_pages_and_no_others() {
+    let statement = compile(json!({
+        "name": "s", "select": "SELECT at FROM event", "order": {"newest": "at DESC"},
+    }));
+    let text = |whole| {
+        let shape = Shape { whole, ..Shape::default() };
+        statement.render(Dialect::Postgres, &shape).sql
+    };
+    assert!(text(false).contains("\"#0\"") && !text(true).contains('#'), "{}", text(true));
+    assert!(text(true).contains("ORDER BY \"t0\".\"at\" DESC"), "{}", text(true));
+}
+
+#[test]
+fn an_unordered_statement_is_not_sorted() {
+    let statement = compile(json!({
+        "name": "s", "select": "SELECT id FROM event UNION ALL SELECT session AS id FROM event",
+        "unordered": true,
+    }));
+    assert!(statement.is_unordered() && statement.key_types(0).is_empty());
+    for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        let sql = render_all(&statement, dialect).sql;
+        assert!(!sql.contains("ORDER BY") && !sql.contains('#'), "{sql}");
+    }
+}
