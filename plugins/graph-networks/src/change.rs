@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 
 declare! { STORAGE:
     const LAST_WIRE: Select<AtHome<'_>, Last> =
-        select("last-wire", "SELECT max(place) AS last FROM wire WHERE home = :home");
+        select("last-wire", "SELECT max(place) AS last FROM wire WHERE home = :home").generic_plan();
 }
 
 /// A part that is there.

@@ -91,6 +91,7 @@ impl Plugin for GraphNetworks {
             .storage(snapshot::STORAGE)
             .storage(stats::STORAGE)
             .storage(walk::STORAGE)
+            .storage(walk::path::STORAGE)
             .storage(walk::reached::STORAGE)
             .storage(walk::subgraph::STORAGE)
             .storage(walk::components::STORAGE);

@@ -27,8 +27,8 @@ declare! { STORAGE:
         "SELECT id, home, TRUE AS contact FROM contact WHERE home = ANY(:homes) \
          UNION ALL SELECT id, home, FALSE AS contact FROM wire WHERE home = ANY(:homes)",
     )
-    // By the id alone SQLite would look through everything to spare itself the sorting.
-    .orders(&[("home", "home, id")]);
+    .unordered()
+    .generic_plan();
 }
 
 /// The place of a group that was not sent with its network: behind those that were.

@@ -27,15 +27,25 @@ declare! { STORAGE:
 
     /// Hold a network's row. `seen` is the version that it had.
     const HOLD: Update<Id<'_>, Held> =
-        update("hold", "network").set(&[("seen", "_version")]).filter("id = :id");
+        update("hold", "network")
+        .set(&[("seen", "_version")])
+        .filter("id = :id")
+        .generic_plan();
 
     /// Change a group's version, and hold its row.
     const TOUCH: Update<Id<'_>, Held> =
-        update("touch", "group").set(&[("seen", "_version")]).filter("id = :id");
+        update("touch", "group")
+        .set(&[("seen", "_version")])
+        .filter("id = :id")
+        .generic_plan();
 
     /// The same for several groups.
     const TOUCH_SOME: Update<Keys<'_>, Held> =
-        update("touch-some", "group").set(&[("seen", "_version")]).filter("id = ANY(:keys)").order("id");
+        update("touch-some", "group")
+        .set(&[("seen", "_version")])
+        .filter("id = ANY(:keys)")
+        .order("id")
+        .generic_plan();
 
     /// The same for all groups of a network.
     const TOUCH_ALL: Update<InNetwork<'_>, Held> = update("touch-all", "group")
@@ -46,7 +56,8 @@ declare! { STORAGE:
     /// Say what a group has.
     const FILL: Update<Holds<'_>> = update("fill", "group")
         .set(&[("contacts", ":contacts"), ("contact_bytes", ":bytes"), ("next", ":next")])
-        .filter("id = :id");
+        .filter("id = :id")
+        .generic_plan();
 
     /// Change the versions of the groups whose wires lead to one of these contacts.
     const TOUCH_WIRED: Update<Keys<'_>> = update("touch-wired", "group")
@@ -101,8 +112,9 @@ fn wire(wire: manifest::Collection) -> manifest::Collection {
         .field_at("target", FieldType::Text, &["/t"])
         .field_at("directed", FieldType::Boolean, &["/d"])
         .lookup_index("by_home", &["home"])
-        .index("by_source", &["source"])
-        .index("by_target", &["target"])
+        // Walks read nothing but these.
+        .index("by_source", &["source", "target", "directed"])
+        .index("by_target", &["target", "source", "directed"])
         .reference("source", "source", "contact", OnDelete::Cascade)
         .reference("target", "target", "contact", OnDelete::Cascade)
 }
@@ -173,7 +185,6 @@ pub(crate) fn hold_network(network: &Key) -> Result<Option<Version>, Error> {
 /// Hold those of these groups that are there.
 pub(crate) fn hold_groups(keys: &[String]) -> Result<Vec<Document<Held>>, Error> {
     match keys {
-        // PostgreSQL keeps the plan of this one.
         [id] => TOUCH.run(&Id { id }),
         keys => TOUCH_SOME.run(&Keys { keys }),
     }

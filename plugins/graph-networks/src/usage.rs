@@ -17,14 +17,17 @@ declare! { STORAGE:
          (SELECT sum(c.sum_contacts) FROM count_groups AS c WHERE c.network = n.id) AS contacts, \
          (SELECT sum(w.documents) FROM count_wires AS w WHERE w.network = n.id) AS wires \
          FROM network AS n WHERE n.id = :network",
-    );
+    )
+    .generic_plan();
 
     const BYTES: Select<InNetwork<'_>, Bytes> = select(
         "bytes",
         "SELECT g.sum_bytes + g.sum_contact_bytes AS bytes FROM count_groups AS g \
          WHERE g.network = :network \
          UNION ALL SELECT w.sum_bytes AS bytes FROM count_wires AS w WHERE w.network = :network",
-    );
+    )
+    .unordered()
+    .generic_plan();
 }
 
 /// What the gateway counts.

@@ -21,26 +21,31 @@ declare! { STORAGE:
         "SELECT id, _version AS version, parent, place, json_extract(_body, '/group') AS \"group\" \
          FROM \"group\" WHERE network = :network",
     )
-    .orders(&[("sent", "place, id")]);
+    .unordered()
+    .generic_plan();
 
     const CONTACTS_IN: Select<Between<'_>> = select(
         "contacts-in",
         "SELECT id, _body AS body FROM contact WHERE id > :key AND id < :end",
     )
-    .orders(&[("id", "id")]);
+    .orders(&[("id", "id")])
+    .generic_plan();
 
     const WIRES_IN: Select<Between<'_>> = select(
         "wires-in",
         "SELECT home, place, json_extract(_body, '/w') AS wire FROM wire \
          WHERE id > :key AND id < :end",
     )
-    .orders(&[("id", "id")]);
+    .orders(&[("id", "id")])
+    .generic_plan();
 
     const GROUP_IDS: Select<Keys<'_>, GroupId> = select(
         "group-ids",
         "SELECT id AS key, json_extract(_body, '/group/id') AS id FROM \"group\" \
          WHERE id = ANY(:keys)",
-    );
+    )
+    .unordered()
+    .generic_plan();
 }
 
 /// What is read of a group's document.

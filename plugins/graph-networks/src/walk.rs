@@ -32,21 +32,43 @@ const MAX_KEYS: usize = 1_000;
 const MAX_VISITED: usize = 50_000;
 
 declare! { STORAGE:
+    // Steps along wires, from contacts `a` to contacts `b`; the indexes of wires hold all of it.
     const FORWARD: Select<Keys<'_>> = select(
         "wires-forward",
-        "SELECT source AS a, target AS b, id AS wire, home AS held FROM wire \
-         WHERE source = ANY(:keys) \
-         UNION ALL SELECT target AS a, source AS b, id AS wire, home AS held FROM wire \
+        "SELECT source AS a, target AS b FROM wire WHERE source = ANY(:keys) \
+         UNION ALL SELECT target AS a, source AS b FROM wire \
          WHERE target = ANY(:keys) AND NOT directed",
-    );
+    )
+    .unordered()
+    .generic_plan();
 
     const BACKWARD: Select<Keys<'_>> = select(
         "wires-backward",
-        "SELECT target AS a, source AS b, id AS wire, home AS held FROM wire \
-         WHERE target = ANY(:keys) \
-         UNION ALL SELECT source AS a, target AS b, id AS wire, home AS held FROM wire \
+        "SELECT target AS a, source AS b FROM wire WHERE target = ANY(:keys) \
+         UNION ALL SELECT source AS a, target AS b FROM wire \
          WHERE source = ANY(:keys) AND NOT directed",
-    );
+    )
+    .unordered()
+    .generic_plan();
+
+    const EITHER_WAY: Select<Keys<'_>> = select(
+        "wires-either-way",
+        "SELECT source AS a, target AS b FROM wire WHERE source = ANY(:keys) \
+         UNION ALL SELECT target AS a, source AS b FROM wire WHERE target = ANY(:keys)",
+    )
+    .unordered()
+    .generic_plan();
+
+    /// The same with all that tells whether boundaries let a step through.
+    const BOUNDED: Select<Keys<'_>> = select(
+        "wires-bounded",
+        "SELECT source AS a, target AS b, home AS held, directed, TRUE AS ahead FROM wire \
+         WHERE source = ANY(:keys) \
+         UNION ALL SELECT target AS a, source AS b, home AS held, directed, FALSE AS ahead FROM wire \
+         WHERE target = ANY(:keys)",
+    )
+    .unordered()
+    .generic_plan();
 
     const BOUNDARIES: Select<Between<'_>, Boundary> = select(
         "boundaries",
@@ -54,8 +76,8 @@ declare! { STORAGE:
          JOIN \"group\" AS g ON g.id = :key || c.home \
          WHERE c.boundary IN ('input', 'output') AND c.id > :key AND c.id < :end",
     )
-    // By the id SQLite would look through all contacts to spare itself the sorting.
-    .orders(&[("boundary", "c.boundary, c.id")]);
+    .unordered()
+    .generic_plan();
 }
 
 /// Which way wires are followed.
@@ -86,11 +108,15 @@ pub(crate) struct Step<'a> {
     pub(crate) from: Cow<'a, str>,
     #[serde(rename = "b", borrow)]
     pub(crate) to: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(crate) wire: Cow<'a, str>,
     /// The group that holds the wire.
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     held: Cow<'a, str>,
+    /// Whether the wire leads one way only.
+    #[serde(default)]
+    directed: bool,
+    /// Whether the step goes from the wire's source to its target.
+    #[serde(default)]
+    ahead: bool,
 }
 
 /// A contact on the boundary of a group.
@@ -125,28 +151,46 @@ impl Walk {
         direction: Direction,
         mut each: impl FnMut(&Step<'_>),
     ) -> Result<(), Error> {
+        let wires = match direction {
+            _ if self.is_bounded() => &BOUNDED,
+            Direction::Out => &FORWARD,
+            Direction::In => &BACKWARD,
+            Direction::Both => &EITHER_WAY,
+        };
         for keys in from.chunks(MAX_KEYS) {
-            if direction != Direction::In {
-                let rows = FORWARD.run(&Keys { keys })?;
-                let steps: Vec<Step<'_>> = read(&rows.json)?;
-                steps.iter().filter(|s| self.leads(&s.from, &s.to, &s.held)).for_each(&mut each);
-            }
-            if direction != Direction::Out {
-                let rows = BACKWARD.run(&Keys { keys })?;
-                let steps: Vec<Step<'_>> = read(&rows.json)?;
-                steps.iter().filter(|s| self.leads(&s.to, &s.from, &s.held)).for_each(&mut each);
-            }
+            let rows = wires.run(&Keys { keys })?;
+            let steps: Vec<Step<'_>> = read(&rows.json)?;
+            steps.iter().filter(|step| self.allows(step, direction)).for_each(&mut each);
         }
         Ok(())
     }
 
+    /// Whether there are boundaries with a direction.
+    pub(crate) fn is_bounded(&self) -> bool {
+        !self.boundaries.is_empty()
+    }
+
+    fn allows(&self, step: &Step<'_>, direction: Direction) -> bool {
+        if !self.is_bounded() {
+            return true;
+        }
+        let Step { from, to, held, directed, ahead } = step;
+        let there = (*ahead || !directed) && self.leads(from, to, held);
+        let back = (!ahead || !directed) && self.leads(to, from, held);
+        match direction {
+            Direction::Out => there,
+            Direction::In => back,
+            Direction::Both => there || back,
+        }
+    }
+
     /// Whether a wire that a group holds leads from one contact to another.
-    fn leads(&self, from: &str, to: &str, held: &str) -> bool {
+    pub(crate) fn leads(&self, from: &str, to: &str, held: &str) -> bool {
         let is = |contact: &str, input: bool| {
             let found = self.boundaries.get(contact);
             found.is_some_and(|(is_input, parent)| *is_input == input && parent == held)
         };
-        self.boundaries.is_empty() || (!is(from, true) && !is(to, false))
+        !is(from, true) && !is(to, false)
     }
 }
 

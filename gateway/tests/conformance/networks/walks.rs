@@ -1,6 +1,6 @@
 //! Ways along wires, against a plain search in memory over random graphs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -12,6 +12,7 @@ use crate::harness::{TestGateway, on_both_databases};
 
 on_both_databases! {
     two_hundred_random_graphs_are_walked_as_in_memory with patient,
+    paths_through_wide_levels_are_the_shortest with patient,
     a_search_is_bounded,
     a_boundary_with_a_direction_is_passed_one_way,
     a_subgraph_has_what_is_around_some_contacts,
@@ -60,6 +61,20 @@ impl Graph {
             })
             .collect();
         Self { groups, contacts, wires }
+    }
+
+    /// One whose levels are so wide that the last one is looked for by the database.
+    fn wide(random: &mut StdRng) -> Self {
+        const CONTACTS: usize = 5_000;
+        let wire = |random: &mut StdRng| Wire {
+            group: 0,
+            from: random.random_range(0..CONTACTS),
+            to: random.random_range(0..CONTACTS),
+            directed: random.random_bool(0.5),
+        };
+        let wires = (0..13_000).map(|_| wire(random)).collect();
+        let contacts = (0..CONTACTS).map(|_| Contact { group: 0, boundary: None }).collect();
+        Self { groups: vec![None], contacts, wires }
     }
 
     fn body(&self) -> Value {
@@ -115,28 +130,30 @@ impl Graph {
         ends && !is(from, true) && !is(to, false)
     }
 
-    /// The contacts that wires lead to from each, or from which they lead to it.
-    fn next(&self, from: usize, direction: &str) -> BTreeSet<usize> {
-        let all = 0..self.contacts.len();
-        all.filter(|&to| {
-            self.wires.iter().any(|wire| match direction {
-                "out" => self.leads(wire, from, to),
-                "in" => self.leads(wire, to, from),
-                _ => self.leads(wire, from, to) || self.leads(wire, to, from),
-            })
-        })
-        .collect()
-    }
-
     fn distances(&self, from: usize, direction: &str) -> BTreeMap<usize, u64> {
-        let (mut distances, mut queue) = (BTreeMap::from([(from, 0)]), VecDeque::from([from]));
-        while let Some(at) = queue.pop_front() {
-            for to in self.next(at, direction) {
-                if !distances.contains_key(&to) {
-                    distances.insert(to, distances[&at] + 1);
-                    queue.push_back(to);
-                }
+        let mut distances = BTreeMap::from([(from, 0)]);
+        let leads = |wire: &Wire, from: usize, to: usize| match direction {
+            "out" => self.leads(wire, from, to),
+            "in" => self.leads(wire, to, from),
+            _ => self.leads(wire, from, to) || self.leads(wire, to, from),
+        };
+        for distance in 1.. {
+            let steps = self
+                .wires
+                .iter()
+                .flat_map(|wire| [(wire, wire.from, wire.to), (wire, wire.to, wire.from)]);
+            let level: BTreeSet<usize> = steps
+                .filter(|(wire, at, to)| {
+                    distances.get(at) == Some(&(distance - 1))
+                        && !distances.contains_key(to)
+                        && leads(wire, *at, *to)
+                })
+                .map(|(.., to)| to)
+                .collect();
+            if level.is_empty() {
+                break;
             }
+            distances.extend(level.into_iter().map(|to| (to, distance)));
         }
         distances
     }
@@ -216,6 +233,21 @@ async fn two_hundred_random_graphs_are_walked_as_in_memory(gateway: &TestGateway
         assert_eq!(components, graph.components(), "{round}");
         assert!(items.is_sorted_by(|a, b| a["size"].as_u64() >= b["size"].as_u64()));
     }
+}
+
+async fn paths_through_wide_levels_are_the_shortest(gateway: &TestGateway) {
+    let mut random = StdRng::seed_from_u64(7);
+    let graph = Graph::wide(&mut random);
+    let made = gateway.put(&network("n"), &graph.body()).await;
+    assert!(made.status.is_success(), "{made:?}");
+    let mut longest = 0;
+    for _ in 0..60 {
+        let [from, to] = [(); 2].map(|()| random.random_range(0..graph.contacts.len()));
+        check_path(gateway, &graph, from, to).await;
+        longest = longest.max(graph.distances(from, "out").get(&to).copied().unwrap_or(0));
+    }
+    // Both sides have more than 48 contacts three steps away.
+    assert!(longest >= 7, "{longest}");
 }
 
 /// The path is there when there is one, is as short as can be, and each wire of it leads on.

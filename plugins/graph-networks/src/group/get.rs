@@ -40,7 +40,8 @@ declare! { STORAGE:
          (SELECT json_array_agg(json_extract(s._body, '/group/id') ORDER BY s.place, s.id) \
           FROM \"group\" AS s WHERE s.parent = :id) AS subgroups \
          FROM \"group\" AS g WHERE g.id = :id",
-    );
+    )
+    .generic_plan();
 }
 
 #[derive(Serialize)]

@@ -29,7 +29,9 @@ pub(crate) const ROUTE: Route =
 
 declare! { STORAGE:
     const STORED: Select<InNetwork<'_>, Stored> =
-        select("stored-groups", "SELECT id FROM \"group\" WHERE network = :network");
+        select("stored-groups", "SELECT id FROM \"group\" WHERE network = :network")
+            .unordered()
+            .generic_plan();
 }
 
 #[derive(Deserialize)]

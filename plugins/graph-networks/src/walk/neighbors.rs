@@ -26,12 +26,16 @@ pub(crate) const ROUTE: Route = Route::get(
 
 fn neighbors(request: &Request) -> Result<Response, Failure> {
     let network = Key::of(request.path("network"));
-    let start = existing(&network, request.query("contact").unwrap_or_default())?;
+    let start = request.query("contact").unwrap_or_default();
     let depth = request.query_as("depth")?.unwrap_or(1);
     let limit: usize = request.query_as("limit")?.unwrap_or(1_000);
     let direction = Direction::of(request.query("direction"));
     let walk = Walk::of(&network)?;
     // The contact itself is none of its neighbours.
-    let spread = Spread::from(&walk, vec![start], direction, depth, limit + 1)?;
+    let spread = Spread::from(&walk, vec![network.part(start)], direction, depth, limit + 1)?;
+    if spread.reached.len() == 1 {
+        // No wire leads anywhere from here; one would show that the contact is there.
+        existing(&network, start)?;
+    }
     reached::answer(&network, &spread)
 }

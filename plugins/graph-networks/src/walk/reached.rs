@@ -18,7 +18,9 @@ declare! { STORAGE:
     const NAMES: Select<Keys<'_>, Named> = select(
         "contact-names",
         "SELECT id AS key, home, json_extract(_body, '/i') AS id FROM contact WHERE id = ANY(:keys)",
-    );
+    )
+    .unordered()
+    .generic_plan();
 }
 
 #[derive(Deserialize)]
