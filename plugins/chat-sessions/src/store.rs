@@ -20,7 +20,8 @@ declare! { STORAGE:
         "stored",
         "SELECT id, _version AS revision, version, created, turn_count, base_turns, base_chunks \
          FROM session WHERE id = ANY(:ids)",
-    );
+    )
+    .generic_plan();
 }
 
 fn session(session: manifest::Collection) -> manifest::Collection {

@@ -71,7 +71,8 @@ declare! { STORAGE:
     const HELD: Select<(), Held> = select(
         "count-held",
         "SELECT coalesce(sum(documents), 0) AS documents FROM count_held",
-    );
+    )
+    .generic_plan();
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -30,12 +30,14 @@ declare! { STORAGE:
             ("hour", ":hour"),
             ("in_hour", "CASE WHEN hour = :hour THEN in_hour + :count ELSE :count END"),
         ])
-        .filter("id = 'jobs'");
+        .filter("id = 'jobs'")
+        .generic_plan();
 
     const QUEUED: Select<(), Queued> = select(
         "count-queued",
         "SELECT coalesce(sum(documents), 0) AS documents FROM count_jobs WHERE status = 'queued'",
-    );
+    )
+    .generic_plan();
 }
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]

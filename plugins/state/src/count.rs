@@ -11,7 +11,8 @@ pub(crate) const ROUTE: Route = Route::get("count", "/count", "Count entries.", 
 
 declare! { STORAGE:
     /// The gateway keeps the count of all.
-    const ALL: Select<(), Count> = select("count-all", "SELECT documents AS count FROM count_entries");
+    const ALL: Select<(), Count> = select("count-all", "SELECT documents AS count FROM count_entries")
+            .generic_plan();
 
     const SOME: Select<Prefix, Count> = select("count", "SELECT count(*) AS count FROM entry")
         .conditions(&["hex >= :from", "hex < :to"]);

@@ -12,7 +12,8 @@ declare! { STORAGE:
         "find-unique",
         "SELECT id, unique_key FROM job WHERE unique_key = ANY(:keys) AND status IN \
          ('queued', 'assigned', 'running', 'timed_out', 'retrying', 'paused')",
-    );
+    )
+    .generic_plan();
 }
 
 #[derive(Serialize)]

@@ -31,7 +31,8 @@ declare! { STORAGE:
     const SIZE: Select<Ids, Size> = select(
         "batch-size",
         "SELECT coalesce(sum(size), 0) AS bytes FROM entry WHERE id = ANY(:ids)",
-    );
+    )
+    .generic_plan();
 }
 
 #[derive(Deserialize, JsonSchema)]
