@@ -47,7 +47,7 @@ struct Last {
 
 impl Owned {
     /// Read the document of a part, which may be another group's.
-    fn of(kind: Kind, found: &Document<String>, home: Home<'_>) -> Result<Self, Error> {
+    fn of(kind: Kind, found: &Document<String>, home: &Home<'_>) -> Result<Self, Error> {
         let version = found.version;
         if kind == Kind::Wire {
             let WireRow { home, place, .. } = read(&found.body)?;
@@ -82,7 +82,7 @@ impl Kind {
     }
 
     /// Those of these documents that are there.
-    fn owners(self, keys: &[String], home: Home<'_>) -> Result<HashMap<String, Owned>, Error> {
+    fn owners(self, keys: &[String], home: &Home<'_>) -> Result<HashMap<String, Owned>, Error> {
         let found = self.collection().get_many_json(keys)?.into_iter().flatten();
         let owned = |found: Document<String>| {
             let owned = Owned::of(self, &found, home)?;
@@ -95,16 +95,16 @@ impl Kind {
     /// those of a single one.
     pub(crate) fn save(
         self,
-        home: Home<'_>,
+        home: &Home<'_>,
         parts: &[Part],
         conditions: &Conditions,
         limits: &Settings,
     ) -> Result<Vec<Saved>, Failure> {
         refuse_repeated(parts, self.noun())?;
-        let held = hold_group(home.network, home.group)?;
+        let held = hold_group(&home.key)?;
         let keys: Vec<String> = parts.iter().map(|part| part.key.clone()).collect();
         let owners = self.owners(&keys, home)?;
-        let own = home.network.home(home.group);
+        let own = home.at();
         let foreign = |part: &&Part| owners.get(&part.key).is_some_and(|owned| owned.home != own);
         if let Some(part) = parts.iter().find(foreign) {
             return Err(duplicate(&part.pointer, self.noun()).into());
@@ -116,7 +116,7 @@ impl Kind {
         let mut next = match self {
             Self::Contact => held.next,
             Self::Wire if new == 0 => 0,
-            Self::Wire => LAST_WIRE.first(&AtHome { home: &own })?.unwrap_or_default().next(),
+            Self::Wire => LAST_WIRE.first(&AtHome { home: own })?.unwrap_or_default().next(),
         };
         let mut writes = Vec::with_capacity(parts.len());
         for part in parts {
@@ -146,14 +146,14 @@ impl Kind {
     /// Delete a part of a group.
     pub(crate) fn delete(
         self,
-        home: Home<'_>,
+        home: &Home<'_>,
         id: &str,
         conditions: &Conditions,
     ) -> Result<(), Failure> {
-        let held = hold_group(home.network, home.group)?;
+        let held = hold_group(&home.key)?;
         let key = home.network.part(id);
         let owned = self.owners(std::slice::from_ref(&key), home)?.remove(&key);
-        let owned = owned.filter(|owned| owned.home == home.network.home(home.group));
+        let owned = owned.filter(|owned| owned.home == home.at());
         conditions.check(owned.as_ref().map(|owned| owned.version))?;
         let owned = owned.ok_or_else(|| self.not_found())?;
         if self == Self::Contact {

@@ -6,16 +6,29 @@ use serde_json::{Map, Value, json};
 
 use crate::cell::Cell;
 use crate::fault::{duplicate, invalid, limit_exceeded};
-use crate::key::{Key, plain_id_in};
+use crate::key::{Key, home_in, plain_id_in};
 use crate::members::{Members, quoted};
 use crate::settings::Settings;
 
 /// Where it is stored.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Home<'a> {
     pub(crate) network: &'a Key,
     /// The id of its group.
     pub(crate) group: &'a str,
+    /// The id of the group's document.
+    pub(crate) key: String,
+}
+
+impl<'a> Home<'a> {
+    pub(crate) fn of(network: &'a Key, group: &'a str) -> Self {
+        Self { network, group, key: network.group(group) }
+    }
+
+    /// What the contacts and wires of the group know it by.
+    pub(crate) fn at(&self) -> &str {
+        home_in(&self.key)
+    }
 }
 
 /// One document that is to be stored.
@@ -48,7 +61,7 @@ pub(crate) struct Sent<'a> {
 }
 
 /// A contact that a client sent.
-pub(crate) fn contact(home: Home<'_>, sent: Sent<'_>, limits: &Settings) -> Result<Part, Problem> {
+pub(crate) fn contact(home: &Home<'_>, sent: Sent<'_>, limits: &Settings) -> Result<Part, Problem> {
     let place = sent.pointer;
     let mut members = Members::parse(sent.text, place)?;
     let id = complete(&mut members, home, sent)?;
@@ -65,7 +78,7 @@ pub(crate) fn contact(home: Home<'_>, sent: Sent<'_>, limits: &Settings) -> Resu
     ["id", "groupId", "content", "blendMode"].iter().for_each(|name| members.remove(name));
     let key = home.network.part(&id);
     let cell = Cell {
-        home: home.network.home(home.group).into(),
+        home: home.at().into(),
         place: 0,
         id: plain_id_in(&key).is_none().then(|| id.as_str().into()),
         boundary: direction.filter(|_| is_boundary == Some(true)).map(Into::into),
@@ -86,7 +99,7 @@ pub(crate) fn contact(home: Home<'_>, sent: Sent<'_>, limits: &Settings) -> Resu
 }
 
 /// A wire that a client sent.
-pub(crate) fn wire(home: Home<'_>, sent: Sent<'_>) -> Result<Part, Problem> {
+pub(crate) fn wire(home: &Home<'_>, sent: Sent<'_>) -> Result<Part, Problem> {
     let place = sent.pointer;
     let mut members = Members::parse(sent.text, place)?;
     let id = complete(&mut members, home, sent)?;
@@ -100,7 +113,7 @@ pub(crate) fn wire(home: Home<'_>, sent: Sent<'_>) -> Result<Part, Problem> {
     attributes(&members, place)?;
     let json = members.to_json();
     let (directed, bytes) = (wire_type == "directed", json.len() as u64);
-    let (network, at) = (home.network.as_str(), home.network.home(home.group));
+    let (network, at) = (home.network.as_str(), home.at());
     let text = format!(
         r#"{{"n":"{network}","g":"{at}","b":{bytes},"s":"{source}","t":"{target}","d":{directed},"w":{json}}}"#
     );
@@ -121,7 +134,7 @@ pub(crate) fn refuse_repeated<'a>(
 }
 
 /// Its id and that of its group, filled in where the client has left them out.
-fn complete(members: &mut Members<'_>, home: Home<'_>, sent: Sent<'_>) -> Result<String, Problem> {
+fn complete(members: &mut Members<'_>, home: &Home<'_>, sent: Sent<'_>) -> Result<String, Problem> {
     members.fill_id("groupId", home.group, sent.pointer)?;
     if let Some(id) = sent.id {
         members.fill_id("id", id, sent.pointer)?;
@@ -179,8 +192,8 @@ mod tests {
 
     fn parse(text: &str) -> Result<Value, Problem> {
         let network = Key::of("n");
-        let home = Home { network: &network, group: "g" };
-        let part = contact(home, sent(text, None), &Settings::default())?;
+        let home = Home::of(&network, "g");
+        let part = contact(&home, sent(text, None), &Settings::default())?;
         Ok(serde_json::from_str(&part.document(3)).unwrap())
     }
 
@@ -242,8 +255,8 @@ mod tests {
     #[test]
     fn a_wire_has_two_ends_and_a_type() {
         let network = Key::of("n");
-        let home = Home { network: &network, group: "g" };
-        let parse = |text: &str| wire(home, sent(text, Some("w")));
+        let home = Home::of(&network, "g");
+        let parse = |text: &str| wire(&home, sent(text, Some("w")));
         let made = parse(r#"{"fromId":"a","toId":"b"}"#).unwrap();
         let document: Value = serde_json::from_str(&made.document(0)).unwrap();
         let expected = json!({

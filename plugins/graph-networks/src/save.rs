@@ -79,12 +79,12 @@ impl Group {
         let at = |name: &str| format!("{place}/{name}");
         let own = members.given("group").ok_or_else(|| invalid(&at("group"), "it is missing"))?;
         let own = Own::parse(own, &at("group"), sent.id)?;
-        let home = Home { network, group: &own.id };
+        let home = Home::of(network, &own.id);
         let contacts =
-            parts(members.given("contacts"), &at("contacts"), |sent| contact(home, sent, limits))?;
-        let wires = parts(members.given("wires"), &at("wires"), |sent| wire(home, sent))?;
+            parts(members.given("contacts"), &at("contacts"), |sent| contact(&home, sent, limits))?;
+        let wires = parts(members.given("wires"), &at("wires"), |sent| wire(&home, sent))?;
         usage::check_contacts(contacts.len() as u64, limits)?;
-        let (key, pointer) = (network.group(&own.id), at("group"));
+        let (key, pointer) = (home.key, at("group"));
         Ok(Self { key, own, contacts, wires, pointer })
     }
 

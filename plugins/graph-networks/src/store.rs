@@ -190,19 +190,19 @@ pub(crate) fn hold_groups(keys: &[String]) -> Result<Vec<Document<Held>>, Error>
     }
 }
 
-/// Hold a group that must be there.
-pub(crate) fn hold_group(network: &Key, group: &str) -> Result<Held, Failure> {
-    let held = hold_groups(&[network.group(group)])?.into_iter().next();
+/// Hold a group that must be there, by the id of its document.
+pub(crate) fn hold_group(key: &str) -> Result<Held, Failure> {
+    let held = hold_groups(&[key.to_owned()])?.into_iter().next();
     Ok(held.ok_or_else(group_not_found)?.body)
 }
 
 /// Say what a group that is held has after a change of its contacts, where that is something else.
-pub(crate) fn fill_group(home: Home<'_>, before: &Held, after: &Held) -> Result<(), Error> {
+pub(crate) fn fill_group(home: &Home<'_>, before: &Held, after: &Held) -> Result<(), Error> {
     let &Held { contacts, contact_bytes: bytes, next, .. } = after;
     if (contacts, bytes, next) == (before.contacts, before.contact_bytes, before.next) {
         return Ok(());
     }
-    FILL.run_json(&Holds { id: &home.network.group(home.group), contacts, bytes, next }).map(|_| ())
+    FILL.run_json(&Holds { id: &home.key, contacts, bytes, next }).map(|_| ())
 }
 
 /// Hold all groups of a network, and say which versions they had.

@@ -126,13 +126,14 @@ impl Live {
     pub(crate) fn read(network: &Key) -> Result<Option<Self>, Error> {
         let Some(found) = NETWORKS.get_json(network.as_str())? else { return Ok(None) };
         let all = Between { key: network.as_str(), end: &network.end() };
-        Ok(Some(Self {
-            own: own_network(&found.body)?.to_owned(),
-            version: found.version,
-            groups: GROUPS_IN.run(&InNetwork { network: network.as_str() })?.json,
-            contacts: CONTACTS_IN.run(&all)?.json,
-            wires: WIRES_IN.run(&all)?.json,
-        }))
+        let groups = GROUPS_IN.run(&InNetwork { network: network.as_str() })?;
+        // All that there is belongs to groups.
+        let (contacts, wires) = match groups.count {
+            0 => ("[]".to_owned(), "[]".to_owned()),
+            _ => (CONTACTS_IN.run(&all)?.json, WIRES_IN.run(&all)?.json),
+        };
+        let own = own_network(&found.body)?.to_owned();
+        Ok(Some(Self { own, version: found.version, groups: groups.json, contacts, wires }))
     }
 
     /// Its groups, and the tag of the whole.

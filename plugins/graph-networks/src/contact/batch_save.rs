@@ -34,15 +34,15 @@ pub(crate) const ROUTE: Route = Route::post(
 
 fn batch_save(request: &Request) -> Result<Response, Failure> {
     let (network, limits) = (Key::of(request.path("network")), Settings::read()?);
-    let home = Home { network: &network, group: request.path("group") };
+    let home = Home::of(&network, request.path("group"));
     let members = Members::parse(request.text()?, "")?;
     let list = members.given("contacts");
-    let contacts = parts(list, "/contacts", |sent| contact(home, sent, &limits))?;
+    let contacts = parts(list, "/contacts", |sent| contact(&home, sent, &limits))?;
     if contacts.is_empty() || contacts.len() > MAX_CONTACTS {
         let detail = format!("it must have 1 to {MAX_CONTACTS} contacts");
         return Err(invalid("/contacts", &detail).into());
     }
-    let saved = Kind::Contact.save(home, &contacts, &Conditions::default(), &limits)?;
+    let saved = Kind::Contact.save(&home, &contacts, &Conditions::default(), &limits)?;
     let created = saved.iter().filter(|saved| saved.created).count();
     let body = json!({"created": created, "replaced": saved.len() - created});
     Response::serialize(200, &body)

@@ -51,15 +51,15 @@ fn get(request: &Request) -> Result<Response, Failure> {
 fn put(request: &Request) -> Result<Response, Failure> {
     let (network, limits) = (Key::of(request.path("network")), Settings::read()?);
     let (group, id) = (request.path("group"), request.path("contact"));
-    let home = Home { network: &network, group };
+    let home = Home::of(&network, group);
     // What is read below does not change any more.
-    hold_group(&network, group)?;
+    hold_group(&home.key)?;
     let (_, json) = find(request)?;
     let mut members = Members::parse(&json, "")?;
     members.set("content", request.text()?);
     let json = members.to_json();
-    let part = contact(home, Sent { text: &json, pointer: "", id: Some(id) }, &limits)?;
-    let saved = Kind::Contact.save(home, &[part], &request.conditions(), &limits)?;
+    let part = contact(&home, Sent { text: &json, pointer: "", id: Some(id) }, &limits)?;
+    let saved = Kind::Contact.save(&home, &[part], &request.conditions(), &limits)?;
     let saved = saved.first().ok_or(Failure::Retry)?;
     Ok(Response::serialize(200, &json!({"id": id}))?.etag(saved.version))
 }

@@ -22,7 +22,7 @@ pub(crate) const ROUTE: Route = Route::delete(
 
 fn delete(request: &Request) -> Result<Response, Failure> {
     let network = Key::of(request.path("network"));
-    let home = Home { network: &network, group: request.path("group") };
-    Kind::Contact.delete(home, request.path("contact"), &request.conditions())?;
+    let home = Home::of(&network, request.path("group"));
+    Kind::Contact.delete(&home, request.path("contact"), &request.conditions())?;
     Ok(Response::empty(204))
 }

@@ -19,7 +19,7 @@ pub(crate) const ROUTE: Route = Route::delete(
 
 fn delete(request: &Request) -> Result<Response, Failure> {
     let network = Key::of(request.path("network"));
-    let home = Home { network: &network, group: request.path("group") };
-    Kind::Wire.delete(home, request.path("wire"), &request.conditions())?;
+    let home = Home::of(&network, request.path("group"));
+    Kind::Wire.delete(&home, request.path("wire"), &request.conditions())?;
     Ok(Response::empty(204))
 }

@@ -25,10 +25,10 @@ pub(crate) const ROUTE: Route = Route::put(
 
 fn put(request: &Request) -> Result<Response, Failure> {
     let (network, limits) = (Key::of(request.path("network")), Settings::read()?);
-    let home = Home { network: &network, group: request.path("group") };
+    let home = Home::of(&network, request.path("group"));
     let id = request.path("wire");
-    let part = wire(home, Sent { text: request.text()?, pointer: "", id: Some(id) })?;
-    let saved = Kind::Wire.save(home, &[part], &request.conditions(), &limits)?;
+    let part = wire(&home, Sent { text: request.text()?, pointer: "", id: Some(id) })?;
+    let saved = Kind::Wire.save(&home, &[part], &request.conditions(), &limits)?;
     let saved = saved.first().ok_or(Failure::Retry)?;
     let status = if saved.created { 201 } else { 200 };
     Ok(Response::serialize(status, &json!({"id": id}))?.etag(saved.version))
