@@ -226,8 +226,8 @@ impl Transaction {
             return Ok(());
         };
         let Some(number) = &self.number else {
-            // Only read: nobody needs to wait for it to end.
-            tokio::spawn(async move { end(&mut connection, "COMMIT").await });
+            // Only read.
+            end(&mut connection, "COMMIT").await;
             return Ok(());
         };
         match timeout(COMMIT_TIMEOUT, connection.control(COMMIT)).await {
