@@ -122,11 +122,11 @@ impl Postgres {
         &self,
         query: &Query,
         whose: Whose,
-        plan: Planned,
+        planned: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Failure> {
         let mut connection = self.acquire(whose, deadline).await.map_err(Failure::Answered)?;
-        let rows = connection.run_alone(query, self.told(whose), plan, deadline).await;
+        let rows = connection.run_alone(query, self.told(whose), planned, deadline).await;
         if let Err(Failure::Lost { .. }) = rows {
             self.pool.lost(connection.generation);
         }

@@ -110,6 +110,28 @@ async fn a_commit_that_nobody_can_ask_about_is_unknown() {
     }
 }
 
+/// The number of the transaction comes with its first statement, whatever becomes of that one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_behind_a_first_statement_that_failed_is_told_as_it_is() {
+    let declared = json!({"collections": [{"name": "note", "fields": {"kind": "text"},
+        "indexes": [{"name": "kind", "fields": ["kind"], "unique": true}]}]});
+    for (fault, committed) in [(Fault::Cut, false), (Fault::CutAnswer, true)] {
+        let (store, proxy) = store_of(&declared, |_| {}).await;
+        store.put("note", "1", &json!({"kind": "taken"})).await;
+        let mut session = store.session(Mode::Write);
+        let refused = session.apply(&[put("note", "2", &json!({"kind": "taken"}))]).await;
+        assert!(matches!(refused, Err(Error::Duplicate(_))), "{refused:?}");
+        session.apply(&[put("note", "3", &json!({"kind": "free"}))]).await.unwrap();
+        proxy.once(COMMIT, fault);
+        let ended = session.commit().await;
+        match committed {
+            true => assert!(matches!(ended, Ok(())), "{ended:?}"),
+            false => assert!(matches!(ended, Err(Error::Aborted)), "{ended:?}"),
+        }
+        assert_eq!(store.second().await.get("note", "3").await.is_some(), committed);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_only_read_has_no_outcome_to_lose() {
     let (store, proxy) = store(|_| {}).await;

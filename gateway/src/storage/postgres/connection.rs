@@ -22,6 +22,8 @@ pub(super) struct Connection {
     pub(super) clean: bool,
     /// Whose rows statements by themselves can reach, where the server looks and it is known.
     pub(super) whose: Option<Whose>,
+    /// The first text that was told by what went before the last statement, however that ended.
+    pub(super) told: Option<String>,
     /// How it plans prepared statements, where that is known.
     pub(super) cache_mode: Option<PlanCacheMode>,
     /// Who serves it.
@@ -64,12 +66,6 @@ impl PlanCacheMode {
     }
 }
 
-/// What a statement has answered, with the text that its companion `before` has returned.
-pub(super) struct Answer {
-    pub(super) rows: SqlRows,
-    pub(super) before: Option<String>,
-}
-
 impl Connection {
     /// Run statements one after the other without waiting for each one's answer.
     pub(super) async fn run_pipelined(
@@ -104,7 +100,7 @@ impl Connection {
         self.clean = matches!(answer, Ok(_) | Err(Failure::Answered(_)));
         // After an error it is told again: the error may be that of the telling.
         self.whose = whose.filter(|_| answer.is_ok());
-        answer.map(|answer| answer.rows)
+        answer
     }
 
     /// Run one statement, with `before` on its way first and no wait between.
@@ -114,11 +110,11 @@ impl Connection {
         planned: Planned,
         before: Option<&str>,
         deadline: Instant,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<SqlRows, Failure> {
         let mut sent = false;
         let answer = timeout_at(deadline, self.send(query, planned, before, &mut sent)).await;
         match answer {
-            Ok(Ok((rows, before))) => Ok(Answer { rows: collect_rows(rows), before }),
+            Ok(Ok(rows)) => Ok(collect_rows(rows)),
             Ok(Err(error)) => {
                 let failure = Failure::new(&error, sent);
                 // The setting may have gone with what has failed.
@@ -141,7 +137,8 @@ impl Connection {
         planned: Planned,
         before: Option<&str>,
         sent: &mut bool,
-    ) -> Result<(Vec<Row>, Option<String>), tokio_postgres::Error> {
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.told = None;
         let prepared = match planned {
             Planned::Afresh => None,
             _ => Some(self.statement(&query.sql).await?),
@@ -160,13 +157,13 @@ impl Connection {
             }
         };
         if before.is_empty() {
-            return Ok((rows.await?, None));
+            return rows.await;
         }
         // Polled in this order, so sent in this order.
         let (begun, rows) = future::join(self.client.simple_query(&before), rows).await;
-        let (begun, rows) = (first_text(&begun?), rows?);
+        self.told = first_text(&begun?);
         self.cache_mode = mode.or(self.cache_mode);
-        Ok((rows, begun))
+        rows
     }
 
     /// Statements of the protocol, such as COMMIT, and the first text that they return.

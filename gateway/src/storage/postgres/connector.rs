@@ -120,6 +120,7 @@ impl Connector {
             statements: HashMap::new(),
             clean: true,
             whose: None,
+            told: None,
             cache_mode: Some(PlanCacheMode::Default),
             backend,
             generation,

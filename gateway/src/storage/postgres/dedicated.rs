@@ -78,8 +78,8 @@ impl Dedicated {
     /// Run one statement by itself.
     pub(in super::super) async fn run(&mut self, query: &Query) -> Result<SqlRows, Error> {
         let deadline = Instant::now() + STATEMENT_TIMEOUT;
-        let answer = self.connection.run(query, Planned::Whichever, None, deadline).await;
-        answer.map(|answer| answer.rows).map_err(Error::from)
+        let rows = self.connection.run(query, Planned::Whichever, None, deadline).await;
+        rows.map_err(Error::from)
     }
 
     /// Run statements that change rows in one transaction.

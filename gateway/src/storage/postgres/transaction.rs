@@ -8,7 +8,6 @@ use tokio::time::{Instant, timeout};
 use super::super::error::Error;
 use super::super::sql::{Query, SqlRows};
 use super::super::transaction::{Planned, TransactionMode, Whose};
-use super::connection::Answer;
 use super::error::{Failure, classify};
 use super::pool::PooledConnection;
 use super::{Postgres, outcome};
@@ -43,13 +42,13 @@ impl Transaction {
     pub(in super::super) async fn run(
         &mut self,
         query: &Query,
-        plan: Planned,
+        planned: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
         match self.mode {
             TransactionMode::Read | TransactionMode::Write | TransactionMode::Serializable => {}
             TransactionMode::Autocommit => {
-                let rows = self.run_alone(query, plan, deadline, Failure::may_be_repeated).await;
+                let rows = self.run_alone(query, planned, deadline, Failure::may_be_repeated).await;
                 return rows.map_err(Error::from);
             }
             TransactionMode::AutocommitWrite => return self.write_alone(query, deadline).await,
@@ -58,13 +57,13 @@ impl Transaction {
             return Err(failed());
         }
         if self.connection.is_some() {
-            return self.run_next(query, plan, deadline).await;
+            return self.run_next(query, planned, deadline).await;
         }
-        let rows = match self.run_first(query, plan, deadline).await {
+        let rows = match self.run_first(query, planned, deadline).await {
             // Nothing of it can be there without a COMMIT.
             Err(failure) if failure.may_be_repeated() => {
                 self.broken = false;
-                self.run_first(query, plan, deadline).await
+                self.run_first(query, planned, deadline).await
             }
             rows => rows,
         };
@@ -85,45 +84,38 @@ impl Transaction {
     async fn run_first(
         &mut self,
         query: &Query,
-        plan: Planned,
+        planned: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Failure> {
         let mut connection =
             self.postgres.acquire(self.whose, deadline).await.map_err(Failure::Answered)?;
         connection.mark_dirty();
-        match connection.run(query, plan, Some(&self.begin()), deadline).await {
-            Ok(Answer { rows, before }) => {
-                self.number = before;
-                self.connection = Some(connection);
-                Ok(rows)
-            }
-            Err(failure) => {
-                self.give_up(connection, &failure);
-                Err(failure)
-            }
+        let rows = connection.run(query, planned, Some(&self.begin()), deadline).await;
+        // Also where the statement has failed: the transaction may go on from a savepoint.
+        self.number = connection.told.take();
+        match &rows {
+            Ok(_) => self.connection = Some(connection),
+            Err(failure) => self.give_up(connection, failure),
         }
+        rows
     }
 
     async fn run_next(
         &mut self,
         query: &Query,
-        plan: Planned,
+        planned: Planned,
         deadline: Instant,
     ) -> Result<SqlRows, Error> {
         let Some(mut connection) = self.connection.take() else {
             return Err(failed());
         };
         let pending = self.take_pending();
-        match connection.run(query, plan, pending.as_deref(), deadline).await {
-            Ok(answer) => {
-                self.connection = Some(connection);
-                Ok(answer.rows)
-            }
-            Err(failure) => {
-                self.give_up(connection, &failure);
-                Err(failure.into())
-            }
+        let rows = connection.run(query, planned, pending.as_deref(), deadline).await;
+        match &rows {
+            Ok(_) => self.connection = Some(connection),
+            Err(failure) => self.give_up(connection, failure),
         }
+        rows.map_err(Error::from)
     }
 
     /// What remains of the transaction after a failure: its connection, where that answers still.
@@ -141,13 +133,13 @@ impl Transaction {
     async fn run_alone(
         &self,
         query: &Query,
-        plan: Planned,
+        planned: Planned,
         deadline: Instant,
         may_be_repeated: fn(&Failure) -> bool,
     ) -> Result<SqlRows, Failure> {
-        match self.postgres.run_once(query, self.whose, plan, deadline).await {
+        match self.postgres.run_once(query, self.whose, planned, deadline).await {
             Err(failure) if may_be_repeated(&failure) => {
-                self.postgres.run_once(query, self.whose, plan, deadline).await
+                self.postgres.run_once(query, self.whose, planned, deadline).await
             }
             rows => rows,
         }

@@ -4,7 +4,7 @@ use loggia_plugin_sdk::manifest::Param;
 use loggia_plugin_sdk::{Failure, Request, Response, Route};
 
 use super::spread::Spread;
-use super::{Direction, Walk, existing, reached};
+use super::{Direction, Walk, reached};
 use crate::key::Key;
 use crate::store::network_id;
 
@@ -33,9 +33,5 @@ fn neighbors(request: &Request) -> Result<Response, Failure> {
     let walk = Walk::of(&network)?;
     // The contact itself is none of its neighbours.
     let spread = Spread::from(&walk, vec![network.part(start)], direction, depth, limit + 1)?;
-    if spread.reached.len() == 1 {
-        // No wire leads anywhere from here; one would show that the contact is there.
-        existing(&network, start)?;
-    }
-    reached::answer(&network, &spread)
+    reached::answer(&network, start, &spread)
 }

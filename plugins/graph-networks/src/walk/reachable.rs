@@ -4,7 +4,7 @@ use loggia_plugin_sdk::manifest::Param;
 use loggia_plugin_sdk::{Failure, Request, Response, Route};
 
 use super::spread::Spread;
-use super::{Direction, Walk, existing, reached};
+use super::{Direction, Walk, reached};
 use crate::key::Key;
 use crate::store::network_id;
 
@@ -30,9 +30,5 @@ fn reachable(request: &Request) -> Result<Response, Failure> {
     let direction = Direction::of(request.query("direction"));
     let walk = Walk::of(&network)?;
     let spread = Spread::from(&walk, vec![network.part(start)], direction, u32::MAX, limit + 1)?;
-    if spread.reached.len() == 1 {
-        // No wire leads anywhere from here; one would show that the contact is there.
-        existing(&network, start)?;
-    }
-    reached::answer(&network, &spread)
+    reached::answer(&network, start, &spread)
 }

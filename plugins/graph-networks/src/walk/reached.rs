@@ -6,6 +6,7 @@ use loggia_plugin_sdk::storage::Error;
 use loggia_plugin_sdk::{Failure, Response, Select, declare};
 use serde::{Deserialize, Serialize};
 
+use super::existing;
 use super::spread::Spread;
 use crate::key::{Key, plain_id_in};
 use crate::store::Keys;
@@ -52,8 +53,12 @@ impl Named {
     }
 }
 
-/// The contacts but the one that the search began with, the nearest first.
-pub(super) fn answer(network: &Key, spread: &Spread) -> Result<Response, Failure> {
+/// The contacts but the one of this id that the search began with, the nearest first.
+pub(super) fn answer(network: &Key, start: &str, spread: &Spread) -> Result<Response, Failure> {
+    if spread.reached.len() == 1 {
+        // No wire leads anywhere from here; one would show that the contact is there.
+        existing(network, start)?;
+    }
     let keys: Vec<String> = spread.reached.iter().skip(1).map(|(key, _)| key.clone()).collect();
     let names = names(&keys)?;
     let groups = group_ids(network, names.values().map(|named| named.home.as_str()))?;
