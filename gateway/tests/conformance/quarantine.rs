@@ -66,26 +66,28 @@ async fn a_plugin_that_traps_too_often_is_closed_to_its_tenant(gateway: &TestGat
 
 fn for_a_moment(config: &mut Config) {
     for_long(config);
-    config.limits.quarantine_ms = 300;
+    config.limits.quarantine_ms = 1_000;
 }
 
+/// It is closed once more until a client has seen it closed: on a busy machine the time may be over
+/// before the first request after the trap.
 async fn it_is_open_again_after_its_time(gateway: &TestGateway) {
     let one = gateway.with_key("one");
     let nothing = route("nothing");
-    for _ in 0..2 {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut closed = 0;
+    while closed < 2 {
+        assert!(Instant::now() < deadline, "it was seen closed {closed} times");
         trap(&one, 3).await;
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let answer = one.get(&nothing).await;
-            if answer.status.as_u16() == 204 {
-                break;
-            }
+        let mut answer = one.get(&nothing).await;
+        closed += u32::from(answer.status.as_u16() != 204);
+        while answer.status.as_u16() != 204 {
             assert_closed(&answer, 1);
             assert!(Instant::now() < deadline, "it stays closed");
             tokio::time::sleep(Duration::from_millis(10)).await;
+            answer = one.get(&nothing).await;
         }
     }
-    assert!(gateway.counted("one", "quarantine_traps") > 0, "it was never closed");
 }
 
 /// It may bring a version that does not trap.
