@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use loggia_benches::client::Connection;
 use loggia_benches::database::Database;
 use loggia_benches::document::{self, Method};
-use loggia_benches::load::{DOCUMENTS, Load, Measured};
+use loggia_benches::load::{DOCUMENTS, Load, Measured, fill};
 use loggia_benches::server::{Kind, Server, served};
 
 fn main() -> Result<()> {
@@ -25,6 +25,8 @@ fn main() -> Result<()> {
     compare_on_postgres(&options)?;
     compare_on_sqlite(&options)
 }
+
+const METHODS: [Method; 3] = [Method::Get, Method::Put, Method::PutCounted];
 
 /// How much to measure.
 #[derive(Clone, Copy, Debug)]
@@ -95,10 +97,9 @@ fn compare_on_postgres(options: &Options) -> Result<()> {
     // The gateway first: the native handler uses its tables.
     let (warm, fresh) = (start(Kind::Warm)?, start(Kind::Fresh)?);
     let servers = [start(Kind::Native)?, warm, fresh];
-    fill(&servers[0])?;
+    fill(servers[0].address)?;
     println!("\n{}", database.describe()?);
-    compare(Method::Get, &servers, options)?;
-    compare(Method::Put, &servers, options)
+    METHODS.into_iter().try_for_each(|method| compare(method, &servers, options))
 }
 
 fn compare_on_sqlite(options: &Options) -> Result<()> {
@@ -108,16 +109,9 @@ fn compare_on_sqlite(options: &Options) -> Result<()> {
         Server::start(Kind::Warm, &for_warm.url())?,
         Server::start(Kind::Fresh, &for_fresh.url())?,
     ];
-    servers.iter().try_for_each(fill)?;
+    servers.iter().try_for_each(|server| fill(server.address))?;
     println!("\n{}", for_warm.describe()?);
-    compare(Method::Get, &servers, options)?;
-    compare(Method::Put, &servers, options)
-}
-
-/// Store all documents, so that every GET finds one and every PUT replaces one.
-fn fill(server: &Server) -> Result<()> {
-    Load::open(server.address, Method::Put, 32)?.run_times(DOCUMENTS as u64)?;
-    Ok(())
+    METHODS.into_iter().try_for_each(|method| compare(method, &servers, options))
 }
 
 /// What one server has done in all rounds.
@@ -167,7 +161,7 @@ fn check(server: &Server) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connection = Connection::open(server.address).await?;
-        for method in [Method::Put, Method::Get] {
+        for method in [Method::Put, Method::PutCounted, Method::Get] {
             let answer = connection.send(&document::request(method, 1)).await?;
             ensure!(answer.status == 200, "{name}: {}", answer.head);
             ensure!(answer.header("etag").is_some(), "{name}: no ETag");

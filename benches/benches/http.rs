@@ -6,7 +6,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use loggia_benches::database::Database;
 use loggia_benches::document::Method;
-use loggia_benches::load::{DOCUMENTS, Load};
+use loggia_benches::load::{Load, fill};
 use loggia_benches::server::{Kind, Server, served};
 
 fn main() -> Result<()> {
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
 
 fn bench(criterion: &mut Criterion, name: &str, kind: Kind, database: &Database) -> Result<()> {
     let server = Server::start(kind, &database.url())?;
-    Load::open(server.address, Method::Put, 32)?.run_times(DOCUMENTS as u64)?;
+    fill(server.address)?;
     let mut group = criterion.benchmark_group(format!("{name}/{}", kind.name()));
     group.throughput(Throughput::Elements(1));
     for method in [Method::Get, Method::Put] {

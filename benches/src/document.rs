@@ -5,25 +5,66 @@ use std::fmt::Write as _;
 /// The size of a body.
 pub const BODY_BYTES: usize = 1_024;
 
-/// Where the plugin serves its documents, and the native handler the same ones.
-pub const PATH: &str = "/v1/faults/documents/";
+/// The documents are the same in both collections of the plugin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Documents {
+    /// The collection declares no count.
+    Uncounted,
+    /// It declares two, one of which counts each of them.
+    Counted,
+}
+
+impl Documents {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Uncounted, Self::Counted];
+
+    /// Where the plugin serves them, and the native handler the same ones.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Uncounted => "/v1/faults/uncounted/",
+            Self::Counted => "/v1/faults/documents/",
+        }
+    }
+}
 
 /// What a client asks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Method {
     /// Read a document.
     Get,
-    /// Replace a document.
+    /// Replace a document of a collection that declares no count.
     Put,
+    /// Replace a document of a collection that declares two counts, one of which counts it.
+    PutCounted,
 }
 
 impl Method {
-    /// As HTTP spells it.
+    /// As tables call it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Put => "PUT",
+            Self::PutCounted => "PUT counted",
+        }
+    }
+
+    /// As HTTP spells it.
+    #[must_use]
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put | Self::PutCounted => "PUT",
+        }
+    }
+
+    /// What the documents are that it is about.
+    #[must_use]
+    pub fn documents(self) -> Documents {
+        match self {
+            Self::Put => Documents::Uncounted,
+            Self::Get | Self::PutCounted => Documents::Counted,
         }
     }
 }
@@ -52,10 +93,11 @@ pub fn body(number: usize) -> String {
 /// A whole request, ready to be written to a connection.
 #[must_use]
 pub fn request(method: Method, number: usize) -> Vec<u8> {
-    let mut text = format!("{} {PATH}bench-{number} HTTP/1.1\r\nhost: bench\r\n", method.name());
+    let (verb, path) = (method.verb(), method.documents().path());
+    let mut text = format!("{verb} {path}bench-{number} HTTP/1.1\r\nhost: bench\r\n");
     match method {
         Method::Get => text.push_str("\r\n"),
-        Method::Put => {
+        Method::Put | Method::PutCounted => {
             let body = body(number);
             let length = body.len();
             let _ = write!(

@@ -40,6 +40,17 @@ enum Until {
     Count(u64),
 }
 
+/// Store all documents, so that every GET finds one and every PUT replaces one.
+///
+/// # Errors
+/// As [`Load::open`] and [`Load::run_times`].
+pub fn fill(address: SocketAddr) -> Result<()> {
+    for method in [Method::Put, Method::PutCounted] {
+        Load::open(address, method, 32)?.run_times(DOCUMENTS as u64)?;
+    }
+    Ok(())
+}
+
 impl Load {
     /// Open connections that all send this method.
     ///

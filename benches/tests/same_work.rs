@@ -48,7 +48,7 @@ async fn the_native_handler_does_what_the_gateway_does() -> Result<()> {
         tokio::spawn(async move { native::serve(&url, 1, started, std::future::pending()).await });
     let native_address = address.await?;
 
-    for method in [Method::Put, Method::Get] {
+    for method in [Method::PutCounted, Method::Get, Method::Put] {
         let of_plugin = work(&wire, plugin_address, method).await?;
         let of_native = work(&wire, native_address, method).await?;
         assert_eq!(
@@ -71,7 +71,7 @@ async fn work(wire: &Wire, address: SocketAddr, method: Method) -> Result<Work> 
     let mut headers: Vec<String> = answer.head.lines().skip(1).map(without_digits).collect();
     headers.sort();
     let mut body = String::from_utf8(answer.body.to_vec())?;
-    if method == Method::Put {
+    if method.verb() == "PUT" {
         body = without_digits(&body);
     }
     Ok(Work { status: answer.status, headers, body, round_trips: wire.round_trips() })

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use super::fields::Fields;
 use super::store::{Failure, Found, Store};
-use crate::document::PATH;
+use crate::document::Documents;
 use crate::gateway::REQUEST_TIMEOUT_MS;
 
 /// One deadline for all of it.
@@ -37,14 +37,16 @@ async fn answer(
     head: &Parts,
     body: Incoming,
 ) -> Result<Response<Full<Bytes>>, Problem> {
-    let id = head.uri.path().strip_prefix(PATH);
-    let id = id.ok_or_else(|| Problem(404, "there is no such path".to_owned()))?;
+    let path = head.uri.path();
+    let mut all = Documents::ALL.into_iter();
+    let place = all.find_map(|documents| Some((documents, path.strip_prefix(documents.path())?)));
+    let (documents, id) = place.ok_or_else(|| Problem(404, "there is no such path".to_owned()))?;
     let id = percent_decode_str(id).decode_utf8();
     let id = id.map_err(|_| Problem(400, "the id is not UTF-8".to_owned()))?;
-    match head.method {
-        Method::GET => found(head, store.get(&id).await?),
-        Method::PUT => put(store, head, &id, body).await,
-        _ => Err(Problem(405, "only GET and PUT".to_owned())),
+    match (&head.method, documents) {
+        (&Method::GET, Documents::Counted) => found(head, store.get(&id).await?),
+        (&Method::PUT, _) => put(store, documents, head, &id, body).await,
+        _ => Err(Problem(405, "only GET of documents and PUT".to_owned())),
     }
 }
 
@@ -68,6 +70,7 @@ fn found(head: &Parts, found: Option<Found>) -> Result<Response<Full<Bytes>>, Pr
 
 async fn put(
     store: &Store,
+    documents: Documents,
     head: &Parts,
     id: &str,
     body: Incoming,
@@ -83,7 +86,7 @@ async fn put(
     let body = body.map_err(|error| Problem(400, error.to_string()))?.to_bytes();
     let text = std::str::from_utf8(&body).map_err(|error| Problem(400, error.to_string()))?;
     let fields = Fields::parse(text).map_err(|why| Problem(400, why))?;
-    let written = store.put(id, text, &fields).await?;
+    let written = store.put(documents, id, text, &fields).await?;
     Response::builder()
         .status(if written.created { StatusCode::CREATED } else { StatusCode::OK })
         .header(CONTENT_TYPE, "application/json")

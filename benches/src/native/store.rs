@@ -10,10 +10,12 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
 use super::fields::Fields;
+use crate::document::Documents;
 use crate::gateway::ACQUIRE_TIMEOUT_MS;
 
 const GET: &str = include_str!("get.sql");
 const PUT: &str = include_str!("put.sql");
+const PUT_UNCOUNTED: &str = include_str!("put_uncounted.sql");
 
 /// The documents of one tenant.
 pub(super) struct Store {
@@ -70,6 +72,7 @@ impl Store {
     /// Store a document, whatever is there, by one statement.
     pub(super) async fn put(
         &self,
+        documents: Documents,
         id: &str,
         text: &str,
         fields: &Fields<'_>,
@@ -97,7 +100,11 @@ impl Store {
         ];
         let mut connection = self.pool.get().await?;
         connection.clean = false;
-        let row = connection.client.query_one(&connection.put, &parameters).await?;
+        let put = match documents {
+            Documents::Uncounted => &connection.put_uncounted,
+            Documents::Counted => &connection.put,
+        };
+        let row = connection.client.query_one(put, &parameters).await?;
         connection.clean = true;
         Ok(Written { version: row.get(0), created: row.get(1) })
     }
@@ -138,6 +145,7 @@ struct Connection {
     client: Client,
     get: Statement,
     put: Statement,
+    put_uncounted: Statement,
     /// False while a statement is under way.
     clean: bool,
 }
@@ -150,7 +158,8 @@ impl bb8::ManageConnection for Connector {
         let (client, connection) = self.0.connect(NoTls).await?;
         tokio::spawn(connection);
         let (get, put) = (client.prepare(GET).await?, client.prepare(PUT).await?);
-        Ok(Connection { client, get, put, clean: true })
+        let put_uncounted = client.prepare(PUT_UNCOUNTED).await?;
+        Ok(Connection { client, get, put, put_uncounted, clean: true })
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), tokio_postgres::Error> {

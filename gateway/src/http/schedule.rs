@@ -131,21 +131,24 @@ impl Schedules {
     }
 }
 
-/// Take a turn of a schedule if it is time, and tell when to look again.
+/// Take a turn of a schedule if it is time, and tell when to look again. A gateway that stops
+/// meanwhile leaves the turn to others: were the claim cut off, it might be made all the same, and
+/// the turn be nobody's.
 async fn look(
     gateway: &Gateway,
     generation: &Generation,
     schedule: &Schedule,
-    mut stopped: watch::Receiver<()>,
+    stopped: watch::Receiver<()>,
 ) -> Instant {
     let (plugin, operation) = schedule.name();
     let every = schedule.every.mul_f64(1.0 + JITTER * rand::rng().random_range(0.0..=1.0));
-    let claimed = tokio::select! {
-        _ = stopped.changed() => return Instant::now() + LOOK,
-        claimed = gateway.storage.claim_schedule(&plugin, &operation, every, LEASE) => claimed,
-    };
+    let claimed = gateway.storage.claim_schedule(&plugin, &operation, every, LEASE).await;
     let now = Instant::now();
     match claimed {
+        Ok(Claim::Taken(taken)) if stopped.has_changed().is_err() => {
+            turn::leave(gateway, schedule, &taken).await;
+            now
+        }
         Ok(Claim::Taken(taken)) => {
             turn::take(gateway, generation, schedule, &taken, stopped).await;
             now + every

@@ -85,6 +85,16 @@ impl Storage {
         self.run(self.dialect().end_turn(), binds).await.map(drop)
     }
 
+    /// Leave a turn, in which nothing was done: it is time for it again at once.
+    ///
+    /// # Errors
+    /// The database's failure.
+    pub async fn leave_schedule(&self, turn: &Turn) -> Result<(), Error> {
+        let mut binds = turn.key();
+        binds.push(SqlValue::Integer(turn.began_at));
+        self.run(self.dialect().leave_turn(), binds).await.map(drop)
+    }
+
     /// The tenants that have a document in which this field is due at `now`: one look at an index
     /// that holds the due documents of all tenants together.
     ///
@@ -194,6 +204,20 @@ impl Dialect {
                 "UPDATE loggia_schedule SET held_until = \
                  CAST(unixepoch('subsec') * 1000000 AS INTEGER) + ?4 \
                  WHERE plugin = ?1 AND operation = ?2 AND holder = ?3 RETURNING held_until"
+            }
+        }
+    }
+
+    /// `plugin, operation, holder, began_at`
+    fn leave_turn(self) -> &'static str {
+        match self {
+            Self::Postgres => {
+                "UPDATE loggia_schedule SET holder = '', held_until = 0, next_at = $4 \
+                 WHERE plugin = $1 AND operation = $2 AND holder = $3"
+            }
+            Self::Sqlite => {
+                "UPDATE loggia_schedule SET holder = '', held_until = 0, next_at = ?4 \
+                 WHERE plugin = ?1 AND operation = ?2 AND holder = ?3"
             }
         }
     }

@@ -18,6 +18,7 @@ stores_on_both_databases! { declaring alarms:
     of_many_who_ask_for_a_turn_one_gets_it,
     a_turn_whose_gateway_is_gone_is_followed,
     a_turn_that_is_renewed_stays,
+    a_turn_that_is_left_is_there_at_once,
     those_are_due_who_have_a_document_that_is,
     what_is_due_is_found_by_an_index,
 }
@@ -115,6 +116,17 @@ async fn a_turn_that_is_renewed_stays(store: TestStore) {
     assert!(store.storage.renew_schedule(&turn, HOUR).await.unwrap());
     let held = claim(&store, Duration::ZERO, HOUR).await;
     assert!(matches!(held, Claim::Held(wait) if wait > HOUR / 2), "{held:?}");
+}
+
+async fn a_turn_that_is_left_is_there_at_once(store: TestStore) {
+    let left = taken(&store, HOUR, HOUR).await;
+    store.storage.leave_schedule(&left).await.unwrap();
+    let next = taken(&store, HOUR, HOUR).await;
+    // It is the other's now.
+    store.storage.leave_schedule(&left).await.unwrap();
+    assert!(store.storage.renew_schedule(&next, HOUR).await.unwrap());
+    let counted = "SELECT calls, failures FROM loggia_schedule WHERE operation = 'ring'";
+    assert_eq!(store.database.query(counted).await, [["0", "0"]]);
 }
 
 /// 2026-03-01T00:00:00Z

@@ -68,10 +68,14 @@ pub(crate) const ROUTES: &[Route] = &[
         "Store a document; If-Match is heeded.",
         documents::put,
     )
-    .with(|operation| {
-        let ttl = Param::integer().between(1, 1_000_000).describe("Without it: no time to live.");
-        autocommit(operation).param("ttl_seconds", ttl).json_body()
-    }),
+    .with(put_document),
+    Route::put(
+        "put-uncounted",
+        "/uncounted/{id}",
+        "Store a document that nothing counts; If-Match is heeded.",
+        documents::put_uncounted,
+    )
+    .with(put_document),
     Route::get("get-document", "/documents/{id}", "Read a document.", documents::get)
         .with(autocommit),
     Route::patch("patch-document", "/documents/{id}", "Merge into a document.", documents::patch)
@@ -276,6 +280,11 @@ pub(crate) const ROUTES: &[Route] = &[
     probe::SELECT_UNKNOWN_ORDER,
     probe::SELECT_LIMIT_0,
 ];
+
+fn put_document(operation: Operation) -> Operation {
+    let ttl = Param::integer().between(1, 1_000_000).describe("Without it: no time to live.");
+    autocommit(operation).param("ttl_seconds", ttl).json_body()
+}
 
 fn autocommit(operation: Operation) -> Operation {
     operation.mode(Mode::Autocommit)

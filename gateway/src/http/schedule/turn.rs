@@ -51,6 +51,14 @@ pub(super) async fn take(
     }
 }
 
+/// Leave a turn, in which nothing was called, to whoever asks next.
+pub(super) async fn leave(gateway: &Gateway, schedule: &Schedule, turn: &Turn) {
+    if let Err(error) = gateway.storage.leave_schedule(turn).await {
+        let (plugin, operation) = schedule.name();
+        tracing::warn!(%plugin, %operation, %error, "a turn of a schedule was not called");
+    }
+}
+
 /// Until the turn is this gateway's no more.
 async fn keep(gateway: &Gateway, turn: &Turn) {
     loop {

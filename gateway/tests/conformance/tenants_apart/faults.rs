@@ -20,7 +20,13 @@ pub(super) const CASE: Case = Case {
         ("writes", "1"),
         ("backwards", "x"),
     ],
-    conditional: &["PUT /documents/", "PATCH /documents/", "DELETE /documents/", "POST /together"],
+    conditional: &[
+        "PUT /documents/",
+        "PUT /uncounted/",
+        "PATCH /documents/",
+        "DELETE /documents/",
+        "POST /together",
+    ],
     body,
 };
 
@@ -31,6 +37,7 @@ fn store(text: &str) -> Vec<Request> {
         Request::new("PUT", "/documents/a").json(&document),
         Request::new("PUT", "/documents/b").json(&json!({"title": "shared", "extra": text})),
         Request::new("PUT", "/documents/c").json(&json!({"title": text, "extra": text})),
+        Request::new("PUT", "/uncounted/a").json(&document),
         Request::new("GET", "/documents?limit=1"),
         Request::new("GET", "/documents?limit=1&title=shared&order=newest"),
         Request::new("POST", &checkpoint),
