@@ -22,9 +22,12 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     // FULL: an acknowledged write survives a power cut, which NORMAL does not promise with WAL. The
     // pages that inserts go to by random, of several indexes, do not fit into the default of 2 MiB.
     // They are changed by one commit after another, and a log of 64 MiB brings each of them to the
-    // file once; with the default of 4 MiB, a large commit brings all of its own.
+    // file once; with the default of 4 MiB, a large commit brings all of its own. What savepoints
+    // keep lies in memory up to 64 KiB, and then in a file: in memory, SQLite goes through all of it
+    // at the end of each statement (`memjrnlTruncate`), so that a large request takes time by the
+    // square of its size.
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                    PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY; \
+                    PRAGMA recursive_triggers = ON; PRAGMA temp_store = FILE; \
                     PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;";
     prepare(&connection, settings)?;
     Ok(connection)
