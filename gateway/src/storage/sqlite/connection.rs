@@ -23,9 +23,9 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     // pages that inserts go to by random, of several indexes, do not fit into the default of 2 MiB.
     // They are changed by one commit after another, and a log of 64 MiB brings each of them to the
     // file once; with the default of 4 MiB, a large commit brings all of its own. What savepoints
-    // keep lies in memory up to 64 KiB, and then in a file: in memory, SQLite goes through all of it
-    // at the end of each statement (`memjrnlTruncate`), so that a large request takes time by the
-    // square of its size.
+    // keep lies in memory up to some MiB (`.cargo/config.toml`), and then in a file: with MEMORY, in
+    // pieces of 1 KiB, all of which SQLite goes through at the end of each statement
+    // (`memjrnlTruncate`), so that a large request takes time by the square of its size.
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                     PRAGMA recursive_triggers = ON; PRAGMA temp_store = FILE; \
                     PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;";
