@@ -59,7 +59,7 @@ impl Method {
         }
     }
 
-    /// What the documents are that it is about.
+    /// Those that it reads or replaces.
     #[must_use]
     pub fn documents(self) -> Documents {
         match self {

@@ -15,7 +15,6 @@ use crate::gateway::ACQUIRE_TIMEOUT_MS;
 
 const GET: &str = include_str!("get.sql");
 const PUT: &str = include_str!("put.sql");
-const PUT_UNCOUNTED: &str = include_str!("put_uncounted.sql");
 
 /// The documents of one tenant.
 pub(super) struct Store {
@@ -158,7 +157,9 @@ impl bb8::ManageConnection for Connector {
         let (client, connection) = self.0.connect(NoTls).await?;
         tokio::spawn(connection);
         let (get, put) = (client.prepare(GET).await?, client.prepare(PUT).await?);
-        let put_uncounted = client.prepare(PUT_UNCOUNTED).await?;
+        // The collections differ in their names alone.
+        let put_uncounted = PUT.replace("faults__document", "faults__uncounted");
+        let put_uncounted = client.prepare(&put_uncounted).await?;
         Ok(Connection { client, get, put, put_uncounted, clean: true })
     }
 

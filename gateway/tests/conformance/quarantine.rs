@@ -88,6 +88,7 @@ async fn it_is_open_again_after_its_time(gateway: &TestGateway) {
             answer = one.get(&nothing).await;
         }
     }
+    assert!(gateway.counted("one", "quarantine_traps") >= 2);
 }
 
 /// It may bring a version that does not trap.

@@ -55,7 +55,7 @@ pub(super) async fn take(
 pub(super) async fn leave(gateway: &Gateway, schedule: &Schedule, turn: &Turn) {
     if let Err(error) = gateway.storage.leave_schedule(turn).await {
         let (plugin, operation) = schedule.name();
-        tracing::warn!(%plugin, %operation, %error, "a turn of a schedule was not called");
+        tracing::warn!(%plugin, %operation, %error, "a turn that was left ends by its lease alone");
     }
 }
 

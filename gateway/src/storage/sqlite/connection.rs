@@ -95,3 +95,21 @@ fn microseconds(instant: Instant) -> u64 {
     let since = instant.saturating_duration_since(*ORIGIN);
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A build without the workspace's `.cargo/config.toml` would write to a file from 64 KiB on.
+    #[test]
+    fn what_savepoints_keep_stays_in_memory_up_to_8_mib() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = open_writer(&folder.path().join("loggia.db")).unwrap();
+        let option = "SELECT count(*) FROM pragma_compile_options \
+                      WHERE compile_options = 'STMTJRNL_SPILL=8388608'";
+        assert_eq!(writer.query_row(option, [], |row| row.get::<_, i64>(0)), Ok(1));
+        let stored = "PRAGMA temp_store";
+        // 1 is FILE.
+        assert_eq!(writer.query_row(stored, [], |row| row.get::<_, i64>(0)), Ok(1));
+    }
+}
