@@ -6,6 +6,8 @@
 //! stays (only an operation in autocommit mode can do that), "unknown" when the connection to the
 //! database broke at the wrong moment.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -99,6 +101,11 @@ impl Problem {
     /// A problem that another try may not meet.
     pub(super) fn retry_after(self, seconds: u32) -> Self {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// What is left to wait, in seconds to tell: whoever waits so long does not wait in vain.
+    pub(super) fn whole_seconds(wait: Duration) -> u32 {
+        u32::try_from(wait.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX).max(1)
     }
 
     pub(super) fn status(&self) -> StatusCode {

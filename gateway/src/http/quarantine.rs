@@ -68,11 +68,10 @@ impl Quarantine {
         if left.is_zero() {
             return Ok(());
         }
-        let seconds = u32::try_from(left.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
         let detail = "the plugin has failed too often for this tenant lately; try again later";
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Problem::of_limit(status, "plugin-quarantined", "quarantine_traps", detail);
-        Err(problem.retry_after(seconds))
+        Err(problem.retry_after(Problem::whole_seconds(left)))
     }
 
     /// Nothing that is done under this lock can leave it half done.
@@ -116,6 +115,12 @@ mod tests {
         // What was before does not count once more.
         let traps = [1, 2, 3].map(|at| quarantine.note_trap(open + at * SECOND));
         assert_eq!(traps, [false, false, true]);
+    }
+
+    #[test]
+    fn less_than_a_second_is_told_as_one() {
+        let wait = [0, 1, 999_999, 1_000_000_000, 1_000_000_001].map(Duration::from_nanos);
+        assert_eq!(wait.map(Problem::whole_seconds), [1, 1, 1, 1, 2]);
     }
 
     #[test]

@@ -98,9 +98,8 @@ impl Left {
         }
     }
 
-    /// Whole ones, so that whoever waits so long does not wait in vain.
     fn seconds(&self) -> u32 {
-        u32::try_from(self.wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
+        Problem::whole_seconds(self.wait)
     }
 }
 

@@ -103,8 +103,8 @@ mod tests {
     /// A build without the workspace's `.cargo/config.toml` would write to a file from 64 KiB on.
     #[test]
     fn what_savepoints_keep_stays_in_memory_up_to_8_mib() {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = open_writer(&folder.path().join("loggia.db")).unwrap();
+        let folder = tempfile::tempdir().expect("there is room");
+        let writer = open_writer(&folder.path().join("loggia.db")).expect("it opens");
         let option = "SELECT count(*) FROM pragma_compile_options \
                       WHERE compile_options = 'STMTJRNL_SPILL=8388608'";
         assert_eq!(writer.query_row(option, [], |row| row.get::<_, i64>(0)), Ok(1));
